@@ -1,0 +1,172 @@
+"""The contract of connectors: what a source and a target promise the engine, and how they are found."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+from pydantic import BaseModel
+
+from kreslo.connectors.errors import ConfigurationError
+from kreslo.connectors.model import (
+    Catalog,
+    Change,
+    Entity,
+    Event,
+    Found,
+    Lookup,
+    Needed,
+    Outcome,
+    Problem,
+    Value,
+)
+from kreslo.connectors.seams import Chance, Clock
+from kreslo.records import Record, RecordKind, RecordRef
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A row that could not be read as a record: parked with its reason, the rest goes on."""
+
+    ref: RecordRef
+    reason: str
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Some records and the cursor that stands behind them: reading on from `cursor` never misses a change and may
+    give a record again. `caught_up`: the source has nothing newer now."""
+
+    records: tuple[Record, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    cursor: str
+    caught_up: bool = False
+
+
+class Source(Protocol):
+    """A MIS that is read. Never written to."""
+
+    id: str
+    """Stands in external keys (`<id>/appointment/778`); must never change once cards exist."""
+
+    async def check(self) -> list[Problem]:
+        """Connect, look at the schema, report what is missing. Raises nothing for what it can report."""
+        ...
+
+    def read(self, cursor: str | None) -> AsyncIterator[Batch]:
+        """Everything that changed since `cursor` (None: everything), ending with a batch that is caught up.
+        Raises OutageError, PermissionDenied, ConfigurationError."""
+        ...
+
+    async def fetch(self, refs: Sequence[RecordRef]) -> list[Record]:
+        """These records as they are now; those that do not exist are left out."""
+        ...
+
+    async def keys(self, kind: RecordKind, since: datetime, until: datetime) -> frozenset[str]:
+        """Ids of all records of the kind that start (appointments) or were created in the window. Complete, or it
+        raises: an absent id counts as gone only after `fetch` confirms it."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Target(Protocol):
+    """A CRM that is written to. Limits are kept inside; a create is never retried inside."""
+
+    batch_size: int
+    """How many changes one call of `apply` should be given."""
+
+    settle_seconds: float
+    """How long after a write without an answer it may still come to be applied and found (request limit and index)."""
+
+    async def check(self) -> list[Problem]: ...
+
+    async def catalog(self) -> Catalog: ...
+
+    async def setup(self, needed: Needed, *, dry_run: bool) -> list[str]:
+        """Make (or only list) what is missing; each line says what, for a person."""
+        ...
+
+    async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
+        """Answers in the order of the lookups. Raises LimitError, OutageError, PermissionDenied; a read is retried
+        inside as often as is sensible."""
+        ...
+
+    def canonical(self, entity: Entity, code: str, value: Value) -> Value:
+        """How the CRM will give this value back, so that its own reformatting is never taken for a human's edit."""
+        ...
+
+    async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Try each change once. One outcome a change, in order; raises nothing for what an outcome can say."""
+        ...
+
+    async def events(self, since: datetime) -> tuple[list[Event], datetime]:
+        """What changed since then (polling), and the instant to ask from next time."""
+        ...
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
+        """The events of one hook. Raises PermissionDenied on a wrong secret, DataError on a body that is no hook."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Seams(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connector is given from outside: time, chance, and the HTTP transport (None: the network)."""
+
+    clock: Clock
+    chance: Chance
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+class SourceConnector(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry point of `kreslo.sources` names. `sandbox`: see `kreslo.sandbox`."""
+
+    name: str
+    title: str
+    options: type[BaseModel]
+    build: Callable[[Any, Seams], Source]
+    sandbox: Any = None
+
+
+class TargetConnector(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry point of `kreslo.targets` names. `build` takes the validated options. `privacy_note`: a warning
+    where the options point outside the country, or None."""
+
+    name: str
+    title: str
+    options: type[BaseModel]
+    build: Callable[[Any, Seams], Target]
+    privacy_note: Callable[[Any], str | None]
+    sandbox: Any = None
+
+
+def source_connector(name: str) -> SourceConnector:
+    """The source of that name. Raises ConfigurationError, naming those that there are."""
+    connector = _load("kreslo.sources", name)
+    if not isinstance(connector, SourceConnector):
+        raise ConfigurationError(f'the entry point of source "{name}" is not a SourceConnector')
+    return connector
+
+
+def target_connector(name: str) -> TargetConnector:
+    """The target of that name. Raises ConfigurationError, naming those that there are."""
+    connector = _load("kreslo.targets", name)
+    if not isinstance(connector, TargetConnector):
+        raise ConfigurationError(f'the entry point of target "{name}" is not a TargetConnector')
+    return connector
+
+
+def connector_names(group: str) -> list[str]:
+    """Names of the installed connectors of `kreslo.sources` or `kreslo.targets`."""
+    return sorted(point.name for point in entry_points(group=group))
+
+
+def _load(group: str, name: str) -> object:
+    for point in entry_points(group=group):
+        if point.name == name:
+            return point.load()
+    what = group.removeprefix("kreslo.").removesuffix("s")
+    raise ConfigurationError(
+        f'no {what} connector "{name}"; installed: {", ".join(connector_names(group)) or "none"}'
+    )

@@ -1,0 +1,92 @@
+"""What a connector ships beside its real side: a stand-in of the outside system, for demo, tests and rehearsals."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+from starlette.types import ASGIApp
+
+from kreslo.connectors.seams import Clock
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
+    """A lead as a site form or a call makes it in the CRM, by itself. `stage`: the name of the stage on which staff
+    have put it since; `source` is the CRM's dictionary code (CALL, WEB, …)."""
+
+    name: str
+    phone: str
+    created_at: datetime
+    stage: str = "Новый"
+    source: str = "WEB"
+    utm_source: str = ""
+    utm_campaign: str = ""
+
+
+LeadSink = Callable[[Lead], Awaitable[None]]
+"""Puts a lead into the CRM's sandbox."""
+
+
+class ChainCensus(msgspec.Struct, frozen=True, kw_only=True):
+    """One chain of appointments as the clinic's database tells it: `ids` from the first to the last; `state` of the
+    last one: upcoming, arrived, completed, cancelled, rescheduled (moved, no new date), no_show."""
+
+    ids: tuple[str, ...]
+    patient_id: str
+    starts_at: datetime
+    state: str
+    amount: Decimal | None = None
+
+
+class Census(msgspec.Struct, frozen=True, kw_only=True):
+    """What a database holds that must have a card, counted by plain SQL and apart from every piece of the engine."""
+
+    patients: int
+    appointments: int
+    enquiries: tuple[str, ...]  # one E.164 phone each: of enquiries whose caller must have an enquiry card
+    chains: tuple[ChainCensus, ...]
+
+
+class SourceSandbox(Protocol):
+    """A made-up clinic in the MIS's own schema."""
+
+    def create(self, path: Path, *, seed: int, now: datetime, patients: int) -> None:
+        """Make the database file, eight years of history up to `now` and bookings after it."""
+        ...
+
+    def settings(self, path: Path) -> dict[str, Any]:
+        """The connector's options that reach it."""
+        ...
+
+    def leads(self, path: Path, *, seed: int, now: datetime) -> Sequence[Lead]:
+        """The leads that stand in the CRM on the first day: some of them became bookings in the database."""
+        ...
+
+    def census(self, path: Path, *, now: datetime, past: timedelta, future: timedelta) -> Census: ...
+
+    async def live(self, path: Path, *, seed: int, clock: Clock, speed: float, leads: LeadSink) -> None:
+        """A clinic day that goes on until cancelled; `speed` 1 is real time, 60 an hour a minute."""
+        ...
+
+    def commands(self) -> Any:
+        """A typer app with what a person can do in the clinic by hand: book, move, cancel, arrive, finish, show."""
+        ...
+
+
+class SandboxPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How a sandbox CRM is to behave: `switches` are its own (see its README), `clock` drives limits and tokens."""
+
+    clock: Clock
+    switches: dict[str, Any] = {}
+
+
+class TargetSandbox(Protocol):
+    """A made-up CRM behind its real protocol. `/_control/…` drives it (docs/sandboxes.md)."""
+
+    def build(self, plan: SandboxPlan) -> ASGIApp: ...
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        """The connector's options that reach the sandbox at this address."""
+        ...
