@@ -35,7 +35,8 @@ class Rejected(msgspec.Struct, frozen=True):
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Some records and the cursor that stands behind them: reading on from `cursor` never misses a change and may
-    give a record again. `caught_up`: the source has nothing newer now."""
+    give a record again. `caught_up`: the source has nothing newer now.
+    """
 
     records: tuple[Record, ...] = ()
     rejected: tuple[Rejected, ...] = ()
@@ -55,7 +56,8 @@ class Source(Protocol):
 
     def read(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything that changed since `cursor` (None: everything), ending with a batch that is caught up.
-        Raises OutageError, PermissionDenied, ConfigurationError."""
+        Raises OutageError, PermissionDeniedError, ConfigurationError.
+        """
         ...
 
     async def fetch(self, refs: Sequence[RecordRef]) -> list[Record]:
@@ -64,7 +66,8 @@ class Source(Protocol):
 
     async def keys(self, kind: RecordKind, since: datetime, until: datetime) -> frozenset[str]:
         """Ids of all records of the kind that start (appointments) or were created in the window. Complete, or it
-        raises: an absent id counts as gone only after `fetch` confirms it."""
+        raises: an absent id counts as gone only after `fetch` confirms it.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -88,8 +91,9 @@ class Target(Protocol):
         ...
 
     async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
-        """Answers in the order of the lookups. Raises LimitError, OutageError, PermissionDenied; a read is retried
-        inside as often as is sensible."""
+        """Answers in the order of the lookups. Raises LimitError, OutageError, PermissionDeniedError; a read is retried
+        inside as often as is sensible.
+        """
         ...
 
     def canonical(self, entity: Entity, code: str, value: Value) -> Value:
@@ -105,7 +109,7 @@ class Target(Protocol):
         ...
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
-        """The events of one hook. Raises PermissionDenied on a wrong secret, DataError on a body that is no hook."""
+        """The events of one hook. Raises PermissionDeniedError on a wrong secret, DataError on a body that is no hook."""
         ...
 
     async def close(self) -> None: ...
@@ -131,7 +135,8 @@ class SourceConnector(msgspec.Struct, frozen=True, kw_only=True):
 
 class TargetConnector(msgspec.Struct, frozen=True, kw_only=True):
     """What an entry point of `kreslo.targets` names. `build` takes the validated options. `privacy_note`: a warning
-    where the options point outside the country, or None."""
+    where the options point outside the country, or None.
+    """
 
     name: str
     title: str

@@ -2,11 +2,11 @@
 
 KresloError
 ├── ConfigurationError   the settings or the mapping are wrong; a person must change them
-├── PermissionDenied     the login, token or webhook may not do this
+├── PermissionDeniedError     the login, token or webhook may not do this
 ├── DataError            this one record or card cannot be written as it is
 ├── LimitError           the outside system asks us to slow down; nothing was applied
 ├── OutageError          the outside system is not there; nothing was applied
-└── UnknownOutcome       a write may or may not have been applied: probe before anything else
+└── UnknownOutcomeError       a write may or may not have been applied: probe before anything else
 
 The class docstring's first paragraph is the default message for the user and says what to do.
 """
@@ -30,7 +30,8 @@ class KresloError(Exception):
 
     def __init__(self, message: str = "", *, detail: str = "", retry_after: float | None = None) -> None:
         """`message` is for the user; `detail` is for the log, without secrets or personal data;
-        `retry_after` in seconds, where the outside system said so."""
+        `retry_after` in seconds, where the outside system said so.
+        """
         self.message = message or (self.__doc__ or "").split("\n\n")[0].strip()
         self.detail = detail
         self.retry_after = retry_after
@@ -43,7 +44,7 @@ class ConfigurationError(KresloError):
     kind = ErrorKind.CONFIGURATION
 
 
-class PermissionDenied(KresloError):
+class PermissionDeniedError(KresloError):
     """The outside system refused our login or token. Check its rights and that it has not been revoked."""
 
     kind = ErrorKind.PERMISSION
@@ -67,7 +68,7 @@ class OutageError(KresloError):
     kind = ErrorKind.OUTAGE
 
 
-class UnknownOutcome(KresloError):
+class UnknownOutcomeError(KresloError):
     """A write got no clear answer. Kreslo looks in the CRM whether it was applied before it does anything more."""
 
     kind = ErrorKind.UNKNOWN

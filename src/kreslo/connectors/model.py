@@ -83,7 +83,8 @@ class User(msgspec.Struct, frozen=True):
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """The CRM's own funnels, stages, fields and users, read at start. `key_fields`: the text field of each entity
-    that carries our external key, absent until `setup` has made it. `me`: our own user's id."""
+    that carries our external key, absent until `setup` has made it. `me`: our own user's id.
+    """
 
     funnels: tuple[Funnel, ...] = ()
     fields: tuple[FieldDef, ...] = ()
@@ -102,7 +103,8 @@ class StageRef(msgspec.Struct, frozen=True):
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """A card as the CRM holds it now. `fields`: canonical values by code, those of the catalog that were asked for;
-    `wire`: whatever the target needs to see again when it writes this card (ids of phone rows and such)."""
+    `wire`: whatever the target needs to see again when it writes this card (ids of phone rows and such).
+    """
 
     entity: Entity
     id: str
@@ -139,7 +141,8 @@ class ByKey(msgspec.Struct, frozen=True, tag="key"):
 
 class ByPhone(msgspec.Struct, frozen=True, tag="phone"):
     """Cards with one of these numbers (E.164). For a deal or lead: its own, or those of its contacts.
-    Only cards that are not closed, where `open_only`."""
+    Only cards that are not closed, where `open_only`.
+    """
 
     entity: Entity
     phones: tuple[str, ...]
@@ -175,7 +178,8 @@ Lookup = ById | ByKey | ByPhone | ByContact | CreatedSince | ByMarker
 
 class Found(msgspec.Struct, frozen=True):
     """The answer to one lookup: every card in it was re-checked against the condition by the target. For `ById`
-    an empty answer means that the card is not there (deleted or merged)."""
+    an empty answer means that the card is not there (deleted or merged).
+    """
 
     lookup: Lookup
     cards: tuple[Card, ...]
@@ -194,7 +198,8 @@ class MultiChange(msgspec.Struct, frozen=True):
 
 class CreateCard(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
     """Make a card. `key` goes into the key field. `contacts` are target ids, the main one first. `quiet`: without
-    starting robots, where the CRM can do that. `lead`: the lead that a deal is made from (Bitrix24)."""
+    starting robots, where the CRM can do that. `lead`: the lead that a deal is made from (Bitrix24).
+    """
 
     entity: Entity
     key: str
@@ -207,7 +212,8 @@ class CreateCard(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
 
 class UpdateCard(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
     """Change a card. Only what is named changes. `key`: written where the card had none (claimed or adopted).
-    `contacts`: the whole new set, main first, or None to leave it. `seen`: the card as the merge saw it."""
+    `contacts`: the whole new set, main first, or None to leave it. `seen`: the card as the merge saw it.
+    """
 
     entity: Entity
     id: str
@@ -259,7 +265,8 @@ class OutcomeKind(StrEnum):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one change ended. `target_id`: of the card (or note, or task) when confirmed. `request`, `response`:
-    masked, for the journal's attempts."""
+    masked, for the journal's attempts.
+    """
 
     intent: str
     kind: OutcomeKind

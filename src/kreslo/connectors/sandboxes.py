@@ -14,7 +14,8 @@ from kreslo.connectors.seams import Clock
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """A lead as a site form or a call makes it in the CRM, by itself. `stage`: the name of the stage on which staff
-    have put it since; `source` is the CRM's dictionary code (CALL, WEB, …)."""
+    have put it since; `source` is the CRM's dictionary code (CALL, WEB, …).
+    """
 
     name: str
     phone: str
@@ -31,7 +32,8 @@ LeadSink = Callable[[Lead], Awaitable[None]]
 
 class ChainCensus(msgspec.Struct, frozen=True, kw_only=True):
     """One chain of appointments as the clinic's database tells it: `ids` from the first to the last; `state` of the
-    last one: upcoming, arrived, completed, cancelled, rescheduled (moved, no new date), no_show."""
+    last one: upcoming, arrived, completed, cancelled, rescheduled (moved, no new date), no_show.
+    """
 
     ids: tuple[str, ...]
     patient_id: str
