@@ -1,0 +1,1 @@
+"""What the CRM should hold: pure functions from a case and its facts to a decision. No I/O, no clock, no chance."""

@@ -1,0 +1,1 @@
+"""A mapping: one YAML file that says what of one source goes where in one target."""

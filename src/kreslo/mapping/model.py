@@ -1,0 +1,218 @@
+"""A bridge, resolved: what the YAML of a mapping means once its names were found in the CRM's catalog.
+
+Decisions read this and nothing else of the mapping. Stages and fields are the CRM's ids and codes; durations are
+timedeltas; expressions are compiled. `kreslo.mapping.load` makes it.
+"""
+
+from datetime import time, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from kreslo.connectors.model import Entity, FieldType, StageRef
+from kreslo.mapping.expressions import Expression, Template
+
+
+class Phase(StrEnum):
+    """Where a visit stands. The order is that of a visit's life; the last four end it."""
+
+    UPCOMING = "upcoming"
+    TOMORROW = "tomorrow"
+    TODAY = "today"
+    CONFIRMED = "confirmed"
+    ARRIVED = "arrived"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    RESCHEDULED = "rescheduled"
+    NO_SHOW = "no_show"
+
+
+CLOCK_PHASES = frozenset({Phase.UPCOMING, Phase.TOMORROW, Phase.TODAY})
+"""Phases that the clock alone moves between; `protect` holds a card against these only."""
+
+ENDED_PHASES = frozenset({Phase.COMPLETED, Phase.CANCELLED, Phase.RESCHEDULED, Phase.NO_SHOW})
+
+
+class FieldMode(StrEnum):
+    MIS = "mis"  # the MIS's value stands
+    FILL = "fill"  # written only where the field is empty
+    UNTIL_TOUCHED = "until_touched"  # written until a person has changed it
+    ADD = "add"  # several values: ours are added, nothing is taken away
+
+
+class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One target field and where its value comes from. `when`: without it true, the field is left alone."""
+
+    code: str
+    title: str
+    type: FieldType
+    value: Expression | Template
+    mode: FieldMode = FieldMode.MIS
+    never_clear: bool = False
+    when: Expression | None = None
+
+
+class StageRule(msgspec.Struct, frozen=True, kw_only=True):
+    """The stage of one phase. `at`: the clinic's local time of day from which a clock phase counts (tomorrow: of the
+    day before). `message`: the CRM's robots write to the patient on it.
+    """
+
+    stage: StageRef
+    name: str
+    at: time = time(0, 0)
+    message: bool = False
+
+
+class FamilyPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`by` guardian: a patient under 18, or with a guardian's name, whose phone another patient of that name has, is
+    that patient's child.
+    """
+
+    by: Literal["guardian", "phone"] = "guardian"
+    phone_on_child: bool = True
+
+
+class AdoptPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How cards that stood in the CRM before Kreslo are found. `key_field`: another system's key field, whose text
+    must equal `key`. `by_time`: a contact's deal whose `time_field` equals the visit's start.
+    """
+
+    key_field: str = ""
+    key: Expression | None = None
+    time_field: str = ""
+
+
+class ContactPlan(msgspec.Struct, frozen=True, kw_only=True):
+    scope: Literal["horizon", "all"] = "horizon"
+    fields: tuple[FieldRule, ...] = ()
+    family: FamilyPlan | None = None
+    adopt: AdoptPlan | None = None
+    on_deleted: Literal["review", "recreate", "ignore"] = "review"
+
+
+class StatusPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`reschedule_reasons`: cancel reasons (compared without case) that mean "moved, no new date yet". `confirmed`:
+    an expression over the appointment that says it is confirmed, besides `confirmed_at`. `order`: the rule list.
+    """
+
+    reschedule_reasons: frozenset[str] = frozenset()
+    no_show_after: timedelta = timedelta(hours=2)
+    confirmed: Expression | None = None
+    order: tuple[str, ...] = (
+        "moved",
+        "cancelled",
+        "completed",
+        "arrived",
+        "no_show",
+        "confirmed",
+        "upcoming",
+    )
+
+
+class RebookPlan(msgspec.Struct, frozen=True, kw_only=True):
+    window: timedelta = timedelta(hours=24)
+    same: Literal["doctor", "specialty", "any"] = "doctor"
+
+
+class ClaimPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which open cards a new appointment takes over. `entity` and `stages`: where they stand. `copy`: fields (codes)
+    copied from the claimed card onto the visit's. `converted`: the stage a linked lead is set to. `back`: whether a
+    cancelled visit's claimed card goes back to where it stood.
+    """
+
+    entity: Entity
+    stages: frozenset[StageRef]
+    within: timedelta = timedelta(days=60)
+    late: timedelta = timedelta(hours=2)
+    mode: Literal["move", "link"] = "link"
+    copy: tuple[str, ...] = ()
+    converted: StageRef | None = None
+    back: bool = False
+    relation_field: str = (
+        ""  # where a late lead's id is written, if linking to a deal that exists is switched off
+    )
+
+
+class TaskPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A task for staff, due `after` the decision."""
+
+    text: Template
+    after: timedelta = timedelta(hours=1)
+    user: str = ""
+
+
+class AppointmentPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Visit cards. `stages` holds only the phases that have a stage of their own. `final`, `protect`: stages.
+    `cancelled_unseen`: whether an appointment that was cancelled before we ever saw it gets a card. `primary_after`:
+    a visit so long after the last one counts as primary again.
+    """
+
+    entity: Entity = Entity.DEAL
+    funnel: str
+    title: Template
+    stages: dict[Phase, StageRule]
+    protect: frozenset[StageRef] = frozenset()
+    final: frozenset[StageRef] = frozenset()
+    status: StatusPlan = StatusPlan()
+    rebook: RebookPlan | None = None
+    insured: Expression | None = None
+    claim: ClaimPlan | None = None
+    adopt: AdoptPlan | None = None
+    fields: tuple[FieldRule, ...] = ()
+    cancelled_unseen: bool = False
+    history: StageRule | None = None
+    primary_after: timedelta = timedelta(days=183)
+    on_deleted: Literal["review", "recreate", "ignore"] = "review"
+    rescheduled_task: TaskPlan | None = None
+    notes: bool = True
+
+
+class EnquiryPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Enquiry cards: one open card a phone. `stale_after`: from the last enquiry to the stage `stale` and its task."""
+
+    entity: Entity
+    funnel: str
+    new: StageRule
+    already_booked: StageRule | None = None
+    stale: StageRule | None = None
+    stale_after: timedelta = timedelta(days=3)
+    title: Template
+    fields: tuple[FieldRule, ...] = ()
+    stale_task: TaskPlan | None = None
+
+
+class Horizon(msgspec.Struct, frozen=True, kw_only=True):
+    past: timedelta = timedelta(days=30)
+    future: timedelta = timedelta(days=365)
+
+
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """One bridge, ready to decide with. `source_id` stands in external keys. `fingerprint`: hash of the mapping's text
+    and of the catalog's part that it uses; when it changes, every case is decided again. `terminal`: every stage of
+    the CRM that closes a card (won or lost), used by the guards. `language`: of what staff see.
+    """
+
+    name: str
+    source_id: str
+    zone: ZoneInfo
+    horizon: Horizon
+    contact: ContactPlan | None
+    appointment: AppointmentPlan | None
+    enquiry: EnquiryPlan | None
+    terminal: frozenset[StageRef] = frozenset()
+    stage_order: dict[StageRef, int] = {}
+    fingerprint: str = ""
+    language: Literal["ru", "en"] = "ru"
+
+
+class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`source:` or `target:` of a mapping: the connector's name and its options as they stand in the file, secrets
+    filled in from the environment. `every` (seconds) and `cron` say when a source is read.
+    """
+
+    connector: str
+    options: dict[str, Any]
+    every: float = 5.0
+    cron: str = ""
