@@ -19,6 +19,7 @@ class Role(StrEnum):
     CONTACT = "contact"
     VISIT = "visit"
     ENQUIRY = "enquiry"
+    CLAIM = "claim"  # a lead that a visit card was linked to; owned, so that no other visit claims it
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +88,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     phone with this one. `family_cards`: their contact cards by patient id (target ids, "" if not made yet).
     `vanished`: ids of appointments that are gone from the MIS. `callers`: for a phone case. `observed`: open cards of
     the CRM's own (leads) with one of the case's phones. `look_again`: facts that an event has made stale ("leads",
-    or target ids of own cards). `unseen`: appointment ids that had ended (cancelled) when we first saw them.
+    or target ids of own cards). `unseen`: appointment ids that had ended (cancelled) when we first saw them. `served`:
+    keys of enquiries whose card a visit has claimed.
     """
 
     key: str
@@ -102,6 +104,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     callers: tuple[Caller, ...] = ()
     observed: tuple[Card, ...] = ()
     cards: tuple[OwnCard, ...] = ()
+    served: frozenset[str] = frozenset()
     answers: tuple[Answer, ...] = ()
     look_again: frozenset[str] = frozenset()
 

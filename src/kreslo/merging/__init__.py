@@ -1,0 +1,1 @@
+"""From what should be, what we wrote last and what is there now, to the changes to send. Pure."""
