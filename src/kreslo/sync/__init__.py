@@ -1,0 +1,1 @@
+"""The running engine: read, decide, deliver, probe, and what the clock wakes."""
