@@ -20,6 +20,7 @@ class Role(StrEnum):
     VISIT = "visit"
     ENQUIRY = "enquiry"
     CLAIM = "claim"  # a lead that a visit card was linked to; owned, so that no other visit claims it
+    WATCHED = "watched"  # the CRM's own lead, of which only stage and notes are ours
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +29,8 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     `decided`: by field code, wish's value. `read_back`: canonical values that the CRM confirmed. `rewrites`: how often
     a field was written again with the same value because somebody else had changed it. `parked_fields`: those we
     stopped writing for that. `stage`/`phase`: decided last, sent or suppressed. `starts_at`: of the visit as last
-    decided. `contacts`: target ids last written. `moves`: how many times the visit was moved. `occasions`: message
-    occasions already entered.
+    decided. `contacts`: target ids last written. `moves`: how many times the visit was moved. `markers`: notes,
+    tasks and message occasions already written. `facts`: hash of the records that the decision stood on.
     """
 
     decided: dict[str, Value] = {}
@@ -43,6 +44,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     lead: str = ""
     moves: int = 0
     markers: tuple[str, ...] = ()
+    facts: str = ""
 
 
 class OwnCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,9 +61,10 @@ class TaskWish(msgspec.Struct, frozen=True):
 
 class DesiredCard(msgspec.Struct, frozen=True, kw_only=True):
     """One card as it should be. `take`: the id of a card to adopt or claim, where the case has none yet. `contacts`
-    None: leave them. `foreign`: a card that is not ours and does not become ours (a second lead that gets a note, a
-    lead set to "already booked"): only what is named is written. `claimed_from`, `claimed_lead`: to remember.
-    `close`: superseded by another card of the chain: note and no more stages.
+    None: leave them. `overrule`: of a card that is taken over, the MIS's values stand at once (a claimed lead, a
+    contact known by a nickname); without it only its empty fields are filled. `claimed_from`, `claimed_lead`: to
+    remember. `close`: superseded by another card of the chain. `transfer`: may be taken from a phone case of ours.
+    `facts`: hash of the records that this stands on.
     """
 
     key: str
@@ -80,10 +81,12 @@ class DesiredCard(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime | None = None
     moves: int = 0
     quiet: bool = False
-    foreign: bool = False
+    overrule: bool = False
+    transfer: bool = False
     claimed_from: StageRef | None = None
     claimed_lead: str = ""
     close: bool = False
+    facts: str = ""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,35 @@
+"""How a pure decision asks: it takes the answers it has and collects the questions it still has."""
+
+from datetime import datetime
+
+from kreslo.connectors.model import Card, Entity, Lookup
+from kreslo.decisions.case import Case, Facts
+
+
+class Asker:
+    """Answers from the facts of this round. `missing`: what was asked and not known; a decision that asked for
+    anything missing is thrown away and made again with the answers.
+    """
+
+    def __init__(self, case: Case, facts: Facts) -> None:
+        self._case = case
+        self._facts = facts
+        self.missing: dict[Lookup, None] = {}
+
+    def ask(self, lookup: Lookup) -> tuple[Card, ...]:
+        found = self._facts.found.get(lookup)
+        if found is None:
+            self.missing[lookup] = None
+            return ()
+        return found.cards
+
+    def owner(self, entity: Entity, target_id: str) -> str:
+        """The case that owns a card, "" if none of ours does, or this case itself does."""
+        owner = self._facts.owners.get((entity, target_id), "")
+        return "" if owner == self._case.key else owner
+
+
+def newest(cards: tuple[Card, ...]) -> list[Card]:
+    """By creation, the newest first; the id breaks ties so that the order never depends on the CRM's."""
+    epoch = datetime.min
+    return sorted(cards, key=lambda card: ((card.created_at or epoch).replace(tzinfo=None), card.id), reverse=True)

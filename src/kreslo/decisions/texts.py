@@ -1,0 +1,78 @@
+"""What decisions write where clinic staff read it: notes, questions, reasons. Russian first."""
+
+from datetime import datetime
+
+KINDS = {"ru": {True: "первичный", False: "повторный"}, "en": {True: "primary", False: "repeat"}}
+
+_TEXTS = {
+    "ru": {
+        "moved": "Визит перенесён с {old} на {new}",
+        "moved_inferred": "Визит перенесён с {old} на {new} (отмена и новая запись подряд: перенос определён автоматически)",
+        "moved_open": "Визит перенесён, новая дата не назначена",
+        "corrected": "МИС исправила статус визита: было «{old}», стало «{new}»",
+        "vanished": "Запись исчезла из МИС",
+        "superseded": "Этот визит продолжается в другой карточке: перенос выяснился позже",
+        "second_lead": "У этого номера есть более новая заявка, визит привязан к ней",
+        "late_lead": "Пациент уже записан на {when}",
+        "already_booked": "Пациент уже записан",
+        "linked_lead": "Заявка привязана к визиту {when}",
+        "stale": "Обращение без записи: перезвонить",
+        "several": "Несколько контактов CRM подходят пациенту по телефону и имени",
+        "birth_date": "Телефон и имя совпадают, а дата рождения другая",
+        "deleted_contact": "Контакт пациента удалён в CRM. Создать заново?",
+        "deleted_visit": "Карточка визита удалена в CRM. Создать заново?",
+        "shared": "Контакт пациента объединён в CRM с контактом другого пациента",
+        "merged_patients": "Пациенты объединены в МИС: проверьте их контакты в CRM",
+        "key_twice": "Один и тот же ключ стоит на нескольких карточках CRM",
+        "doubtful_visit": "Несколько сделок контакта на это время",
+    },
+    "en": {
+        "moved": "The visit was moved from {old} to {new}",
+        "moved_inferred": "The visit was moved from {old} to {new} (inferred: a cancellation and a new booking in a row)",
+        "moved_open": "The visit was moved, no new date yet",
+        "corrected": 'The MIS corrected the visit\'s status: it was "{old}", it is "{new}"',
+        "vanished": "The appointment vanished from the MIS",
+        "superseded": "This visit goes on in another card: the reschedule became known later",
+        "second_lead": "This number has a newer lead, and the visit was linked to that one",
+        "late_lead": "The patient is already booked for {when}",
+        "already_booked": "The patient is already booked",
+        "linked_lead": "The lead was linked to the visit of {when}",
+        "stale": "An enquiry without a booking: call back",
+        "several": "Several contacts of the CRM fit the patient by phone and name",
+        "birth_date": "Phone and name agree, the birth date does not",
+        "deleted_contact": "The patient's contact was deleted in the CRM. Make it again?",
+        "deleted_visit": "The visit's card was deleted in the CRM. Make it again?",
+        "shared": "The patient's contact was merged in the CRM with another patient's",
+        "merged_patients": "Two patients were merged in the MIS: check their contacts in the CRM",
+        "key_twice": "The same key stands on several cards of the CRM",
+        "doubtful_visit": "Several deals of the contact at this time",
+    },
+}
+
+PHASES = {
+    "ru": {
+        "upcoming": "будущий приём",
+        "tomorrow": "будущий приём",
+        "today": "будущий приём",
+        "confirmed": "подтверждён",
+        "arrived": "пациент в клинике",
+        "completed": "завершён",
+        "cancelled": "отменён",
+        "rescheduled": "перенесён",
+        "no_show": "не пришёл",
+    },
+    "en": {},
+}
+
+
+def text(language: str, name: str, **values: str) -> str:
+    return _TEXTS[language][name].format(**values)
+
+
+def phase_name(language: str, phase: str) -> str:
+    return PHASES[language].get(phase, phase)
+
+
+def moment(value: datetime) -> str:
+    """An instant as staff read it; `value` is local already."""
+    return f"{value:%d.%m.%Y %H:%M}"
