@@ -1,0 +1,254 @@
+"""The wire of one portal: one HTTP client, one limiter, answers judged.
+
+Reads are repeated here, a bounded number of times. Writes are sent once; what is not surely unapplied is `UNKNOWN`,
+and whoever asked must look before it sends again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import msgspec
+
+from connectors.bitrix24.answers import Refusal, Verdict, judge
+from connectors.bitrix24.limits import Operating, bucket_of
+from connectors.bitrix24.options import Bitrix24Options, is_loopback
+from connectors.bitrix24.wire import Call, guard_logs, masked, section
+from kreslo.connectors.contract import Seams
+
+BATCH = 50
+"""Commands that one `batch` may hold."""
+
+_ATTEMPTS = 6
+_LONGEST_PARK = 90.0  # a read waits this long for a blocked method; longer is the caller's to decide
+_LONGEST_BACKOFF = 30.0
+_HOPS = 3
+_AGAIN = frozenset((Verdict.LIMIT, Verdict.BLOCKED, Verdict.OUTAGE, Verdict.UNKNOWN))
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A call that succeeded. `next`: where the next page starts, None on the last."""
+
+    result: Any
+    next: int | None = None
+    total: int | None = None
+
+
+Reply = Answer | Refusal
+
+
+class Client:
+    """One portal as one webhook sees it.
+
+    `skew`: seconds by which the portal's clock is ahead of ours, as of the last answer. `moved_to`: the host that the
+    portal redirected us to, "" while it has not.
+    """
+
+    def __init__(self, options: Bitrix24Options, seams: Seams) -> None:
+        guard_logs()
+        self._base = options.base_url
+        self._clock = seams.clock
+        self._chance = seams.chance
+        self._bucket = bucket_of(seams.clock, options.host, options.plan)
+        self._operating = Operating(seams.clock)
+        self._http = httpx.AsyncClient(
+            transport=seams.transport,
+            timeout=httpx.Timeout(options.timeout, connect=10.0),
+            follow_redirects=False,
+            headers={"Accept": "application/json"},
+        )
+        self.skew = 0.0
+        self.moved_to = ""
+
+    def __repr__(self) -> str:
+        return f"Client({masked(self._base)})"
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    # --- reads ------------------------------------------------------------------------------------------------
+
+    async def ask(self, method: str, params: dict[str, Any] | None = None) -> Answer:
+        """Read one call. Raises the error that its refusal means."""
+        (reply,) = await self.ask_all([Call(method, params or {})])
+        return accepted(reply, method)
+
+    async def ask_all(self, calls: Sequence[Call]) -> list[Reply]:
+        """Read many, 50 a request, in order. A refusal that concerns one call is its reply; raises LimitError and
+        OutageError when the portal stays away, PermissionDeniedError when it refuses the webhook itself.
+        """
+        replies: list[Reply | None] = [None] * len(calls)
+        waiting = list(range(len(calls)))
+        tries = [0] * len(calls)
+        while waiting:
+            part = waiting[:BATCH]
+            await self._wait_for([calls[index].method for index in part])
+            answers = await self._send_all([calls[index] for index in part])
+            again: list[int] = []
+            for index, reply in zip(part, answers, strict=True):
+                if isinstance(reply, Refusal) and reply.verdict in _AGAIN:
+                    tries[index] += 1
+                    if tries[index] >= _ATTEMPTS:
+                        raise _given_up(reply).error(calls[index].method)
+                    again.append(index)
+                    refusal = reply
+                else:
+                    replies[index] = reply
+            if (
+                again and refusal.verdict is not Verdict.BLOCKED
+            ):  # a blocked one is parked: `_wait_for` knows how long
+                spread = 1.5 + self._chance.random()
+                most = max(tries[index] for index in again)
+                await self._clock.sleep(min(2.0 ** (most - 1) * spread, _LONGEST_BACKOFF))
+            waiting = again + waiting[BATCH:]
+        return [reply for reply in replies if reply is not None]
+
+    async def _wait_for(self, methods: Sequence[str]) -> None:
+        parked = max(self._operating.parked_for(method) for method in methods)
+        if parked > _LONGEST_PARK:
+            raise Refusal(Verdict.BLOCKED, "OPERATION_TIME_LIMIT", "", parked).error(
+                ", ".join(sorted(set(methods)))
+            )
+        if parked > 0:
+            await self._clock.sleep(parked)
+
+    # --- writes -----------------------------------------------------------------------------------------------
+
+    async def tell(self, calls: Sequence[Call]) -> list[Reply]:
+        """Send each call once, at most 50, in order and in one request (calls that may not stand in a batch follow by
+        themselves). Never raises for what a reply can say. A call of a parked method is not sent.
+        """
+        replies: list[Reply | None] = [None] * len(calls)
+        for index, call in enumerate(calls):
+            if (parked := self._operating.parked_for(call.method)) > 0:
+                replies[index] = Refusal(Verdict.BLOCKED, "OPERATION_TIME_LIMIT", "", parked)
+        sent = [index for index, reply in enumerate(replies) if reply is None]
+        for index, reply in zip(sent, await self._send_all([calls[index] for index in sent]), strict=True):
+            replies[index] = reply
+        return [reply for reply in replies if reply is not None]
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    async def _send_all(self, calls: Sequence[Call]) -> list[Reply]:
+        batched = [call for call in calls if not call.solo]
+        if len(batched) < 2:
+            return [await self._send_one(call) for call in calls]
+        told = iter(await self._send_batch(batched))
+        return [await self._send_one(call) if call.solo else next(told) for call in calls]
+
+    async def _send_one(self, call: Call) -> Reply:
+        await self._slow_down([call.method])
+        body = await self._post(call.method, call.params)
+        if isinstance(body, Refusal):
+            if body.verdict is Verdict.BLOCKED:
+                body = self._park(call.method, None, body)
+            return body
+        self._operating.told(call.method, body.get("time"))
+        return Answer(body["result"], _number(body.get("next")), _number(body.get("total")))
+
+    async def _send_batch(self, calls: Sequence[Call]) -> list[Reply]:
+        await self._slow_down([call.method for call in calls])
+        # The keys must not be numbers: PHP would make lists of the answer's maps.
+        keys = [f"c{index:04}" for index in range(len(calls))]
+        commands = {key: call.command() for key, call in zip(keys, calls, strict=True)}
+        body = await self._post("batch", {"halt": 0, "cmd": commands})
+        if isinstance(body, Refusal):
+            return [body] * len(calls)
+        outer = body["result"]
+        if not isinstance(outer, dict) or "result" not in outer:
+            return [Refusal(Verdict.UNKNOWN, "", "the answer to a batch is not one")] * len(calls)
+        results, errors = section(outer["result"]), section(outer.get("result_error"))
+        times, pages, totals = (section(outer.get(f"result_{name}")) for name in ("time", "next", "total"))
+        replies: list[Reply] = []
+        for key, call in zip(keys, calls, strict=True):
+            self._operating.told(call.method, times.get(key))
+            if key in errors:
+                error = (
+                    errors[key] if isinstance(errors[key], dict) else {"error_description": str(errors[key])}
+                )
+                refusal = judge(200, error.get("error"), error.get("error_description"))
+                if refusal.verdict is Verdict.BLOCKED:
+                    refusal = self._park(call.method, times.get(key), refusal)
+                replies.append(refusal)
+            elif key in results:
+                replies.append(Answer(results[key], _number(pages.get(key)), _number(totals.get(key))))
+            else:
+                replies.append(Refusal(Verdict.UNKNOWN, "", "the batch was cut off before this command"))
+        return replies
+
+    async def _slow_down(self, methods: Sequence[str]) -> None:
+        if (delay := self._operating.delay(methods)) > 0:
+            await self._clock.sleep(delay)
+
+    def _park(self, method: str, time: Any, refusal: Refusal) -> Refusal:
+        self._operating.blocked(method, time)
+        wait = self._operating.parked_for(method)
+        return Refusal(refusal.verdict, refusal.code, refusal.text, wait)
+
+    async def _post(self, method: str, params: dict[str, Any]) -> dict[str, Any] | Refusal:
+        """One request. The body of a success has `result`."""
+        for _ in range(_HOPS):
+            await self._bucket.take()
+            try:
+                response = await self._http.post(self._base + method, json=params)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+                return Refusal(Verdict.OUTAGE, "", f"{type(error).__name__}: {masked(str(error))}", 10.0)
+            except httpx.RequestError as error:
+                return Refusal(Verdict.UNKNOWN, "", f"{type(error).__name__}: {masked(str(error))}")
+            if not response.is_redirect:
+                return self._read(response)
+            if (refusal := self._follow(response, method)) is not None:
+                return refusal
+        return Refusal(Verdict.CONFIGURATION, "", "адрес портала всё время перенаправляет", 300.0)
+
+    def _follow(self, response: httpx.Response, method: str) -> Refusal | None:
+        """A renamed portal answers 302; the call was not executed and is sent again, as POST, to the new address."""
+        target = urljoin(self._base + method, response.headers["location"])
+        parts = urlsplit(target)
+        safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+        if not safe or not parts.path.startswith("/rest/") or method not in parts.path.rsplit("/", 1)[-1]:
+            text = f"портал перенаправляет на {parts.hostname}: возьмите адрес вебхука в портале заново"
+            return Refusal(Verdict.CONFIGURATION, "", text, 300.0)
+        self._base = f"{parts.scheme}://{parts.netloc}{parts.path.rsplit('/', 1)[0]}/"
+        self.moved_to = parts.hostname or ""
+        return None
+
+    def _read(self, response: httpx.Response) -> dict[str, Any] | Refusal:
+        try:
+            body = response.json()
+        except ValueError:  # HTML of the front-end proxy, or a cut body
+            return Refusal(Verdict.UNKNOWN, "", f"HTTP {response.status_code} without JSON")
+        if not isinstance(body, dict):
+            return Refusal(
+                Verdict.UNKNOWN, "", f"HTTP {response.status_code} with a body that is no envelope"
+            )
+        if "error" in body:
+            refusal = judge(response.status_code, body["error"], body.get("error_description"))
+            if refusal.verdict is Verdict.LIMIT:
+                self._bucket.overflowed()
+            return refusal
+        if "result" not in body or response.status_code >= 400:
+            return Refusal(Verdict.UNKNOWN, "", f"HTTP {response.status_code} without a result")
+        time = body.get("time")
+        if isinstance(time, dict) and isinstance(finish := time.get("finish"), int | float):
+            self.skew = float(finish) - self._clock.now().timestamp()
+        return body
+
+
+def accepted(reply: Reply, doing: str) -> Answer:
+    """The answer, or raise what the refusal means."""
+    if isinstance(reply, Refusal):
+        raise reply.error(doing)
+    return reply
+
+
+def _given_up(refusal: Refusal) -> Refusal:
+    """Of a read: nothing was to be applied, so an unclear answer is simply no answer."""
+    if refusal.verdict is Verdict.UNKNOWN:
+        return Refusal(Verdict.OUTAGE, refusal.code, refusal.text, 10.0)
+    return refusal
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | str) and str(value).isdigit() else None
