@@ -1,0 +1,218 @@
+"""Reads YAML nodes as what a mapping's keys hold. Every fault is collected with its place, and reading goes on."""
+
+import re
+from collections.abc import Mapping
+from datetime import time, timedelta
+from typing import Any, TypeVar
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from kreslo.mapping.faults import At, Fault, Ref, place_in, start_of
+from kreslo.mapping.programs import did_you_mean
+
+_TAG = "tag:yaml.org,2002:"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_ENVIRONMENT = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+
+Choice = TypeVar("Choice", bound=str)
+
+
+class Section:
+    """The keys of one mapping node that are known and given. `at`: where it begins."""
+
+    def __init__(self, nodes: dict[str, Node], names: dict[str, Ref], at: At) -> None:
+        self.nodes = nodes
+        self.names = names
+        self.at = at
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.nodes
+
+    def __getitem__(self, key: str) -> Node:
+        return self.nodes[key]
+
+
+class Reader:
+    """`text`: the whole file. `environ`: what `${NAME}` means in `source:` and `target:`. `faults` grows."""
+
+    def __init__(self, text: str, environ: Mapping[str, str]) -> None:
+        self.text = text
+        self.environ = environ
+        self.faults: list[Fault] = []
+
+    def fault(self, where: Node | At, message: str, offset: int = 0) -> None:
+        if isinstance(where, Node):
+            where = place_in(where, self.text, offset) if offset else start_of(where)
+        self.faults.append(Fault(where, message))
+
+    # --- shapes ---------------------------------------------------------------------------------------------------
+
+    def section(self, node: Node, title: str, keys: Mapping[str, object] | None) -> Section | None:
+        """The node as a mapping with these keys (None: any). `title` names it in messages: "`appointment:`"."""
+        if not isinstance(node, MappingNode):
+            self.fault(node, f"{title} must hold keys and values, not {_kind(node)}")
+            return None
+        nodes: dict[str, Node] = {}
+        names: dict[str, Ref] = {}
+        for key_node, value in node.value:
+            key = key_node.value if isinstance(key_node, ScalarNode) else ""
+            if not key or key == "<<":
+                self.fault(
+                    key_node,
+                    f"{title}: a key must be a text" + ("; merges (<<) are not supported" if key else ""),
+                )
+            elif keys is not None and key not in keys:
+                self.fault(key_node, f'{title} has no key "{key}"{did_you_mean(key, keys)}')
+            elif key in nodes:
+                self.fault(
+                    key_node, f'"{key}" stands twice in {title}; the first is in line {names[key].at.line}'
+                )
+            elif _is_null(value):
+                self.fault(key_node, f'"{key}" has no value; give it one or take it out')
+            else:
+                nodes[key] = value
+                names[key] = Ref(key, start_of(key_node))
+        return Section(nodes, names, start_of(node))
+
+    def items(self, node: Node, title: str) -> list[Node]:
+        if isinstance(node, SequenceNode):
+            return list(node.value)
+        self.fault(node, f'{title} must be a list, such as ["…", "…"], not {_kind(node)}')
+        return []
+
+    def ref(self, node: Node, title: str) -> Ref | None:
+        """A name, with its place."""
+        text = self.word(node, title)
+        return None if text is None else Ref(text, start_of(node))
+
+    def refs(self, node: Node, title: str) -> tuple[Ref, ...]:
+        found = (self.ref(item, f"an item of {title}") for item in self.items(node, title))
+        return tuple(ref for ref in found if ref is not None)
+
+    def is_mapping(self, node: Node) -> bool:
+        return isinstance(node, MappingNode)
+
+    # --- scalars --------------------------------------------------------------------------------------------------
+
+    def word(self, node: Node, title: str) -> str | None:
+        """A text that is not empty; a bare number is taken as its digits."""
+        if not isinstance(node, ScalarNode) or _is_null(node):
+            self.fault(node, f"{title} must be a text, not {_kind(node)}")
+            return None
+        if not str(node.tag).startswith(_TAG):
+            self.fault(node, f'{title}: what begins with "!" must stand in quotes')
+            return None
+        value = str(node.value).strip()
+        if not value:
+            self.fault(node, f"{title} is empty")
+            return None
+        return value
+
+    def raw(self, node: Node, title: str) -> str | None:
+        """A text as it stands, blanks and all: offsets in it can be placed in the file."""
+        return None if self.word(node, title) is None else str(node.value)
+
+    def boolean(self, node: Node, title: str) -> bool | None:
+        if isinstance(node, ScalarNode) and node.tag == f"{_TAG}bool" and node.style is None:
+            return str(node.value).lower() == "true"
+        self.fault(node, f"{title} must be true or false, not {_kind(node)}")
+        return None
+
+    def choice(self, node: Node, title: str, among: tuple[Choice, ...]) -> Choice | None:
+        value = self.word(node, title)
+        if value is None:
+            return None
+        for each in among:
+            if each == value:
+                return each
+        self.fault(
+            node, f'{title} must be one of {", ".join(among)}, not "{value}"{did_you_mean(value, among)}'
+        )
+        return None
+
+    def duration(self, node: Node, title: str, *, positive: bool = True) -> timedelta | None:
+        value = self.word(node, title)
+        if value is None:
+            return None
+        match = re.fullmatch(r"(\d{1,6})\s*([smhd])", value)
+        if not match:
+            self.fault(node, f'{title} must be a duration such as 30d, 2h, 90m or 5s, not "{value}"')
+            return None
+        duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        if positive and not duration:
+            self.fault(node, f"{title} must be longer than nothing")
+            return None
+        return duration
+
+    def clock(self, node: Node, title: str) -> time | None:
+        value = self.word(node, title)
+        if value is None:
+            return None
+        match = re.fullmatch(r"(\d{1,2}):(\d{2})", value)
+        if not match or int(match[1]) > 23 or int(match[2]) > 59:
+            self.fault(node, f'{title} must be a time of day such as "14:00", not "{value}"')
+            return None
+        return time(int(match[1]), int(match[2]))
+
+    # --- settings -------------------------------------------------------------------------------------------------
+
+    def plain(self, node: Node, title: str, depth: int = 0) -> Any:
+        """The node as plain Python values, `${NAME}` filled in."""
+        if depth > 20:
+            self.fault(node, f"{title} is nested too deeply")
+            return None
+        if isinstance(node, MappingNode):
+            section = self.section(node, title, None)
+            nodes = section.nodes if section else {}
+            return {key: self.plain(value, f"{title} {key}", depth + 1) for key, value in nodes.items()}
+        if isinstance(node, SequenceNode):
+            return [self.plain(item, title, depth + 1) for item in node.value]
+        return self._scalar(node, title)
+
+    def _scalar(self, node: Node, title: str) -> Any:
+        value = str(node.value)
+        match str(node.tag).removeprefix(_TAG):
+            case "bool":
+                return value.lower() == "true"
+            case "int" if re.fullmatch(r"[+-]?\d+", value):
+                return int(value)
+            case "float" if re.fullmatch(r"[+-]?[\d.]+", value):
+                return float(value)
+            case "null":
+                return None
+            case tag if tag.startswith("!") or ":" in tag:
+                self.fault(node, f'{title}: what begins with "!" must stand in quotes')
+                return None
+            case _:
+                return self._filled(node, value)
+
+    def _filled(self, node: Node, value: str) -> str:
+        def fill(match: re.Match[str]) -> str:
+            variable = _VARIABLE.fullmatch(match[1])
+            if not variable:
+                self.fault(node, f'"{match[0]}" is not the name of an environment variable', match.start())
+                return ""
+            given = self.environ.get(variable[1], "")
+            if given or variable[2] is not None:
+                return given or variable[2]
+            self.fault(
+                node,
+                f"the environment variable {variable[1]} is not set; set it, for instance in .env",
+                match.start(),
+            )
+            return ""
+
+        return _ENVIRONMENT.sub(fill, value)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.tag == f"{_TAG}null"
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, MappingNode):
+        return "keys and values"
+    if isinstance(node, SequenceNode):
+        return "a list"
+    return "nothing" if _is_null(node) else f'"{node.value}"'
