@@ -1,0 +1,88 @@
+"""The ASGI side: reads requests as the portal does, strikes faults, serves the board and the control plane."""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from connectors.bitrix24.sandbox import batch, php, striking
+from connectors.bitrix24.sandbox.board import board_routes
+from connectors.bitrix24.sandbox.control import control_routes
+from connectors.bitrix24.sandbox.dispatch import Reply, Request, handle, refuse_too_many
+from connectors.bitrix24.sandbox.portal import Portal
+
+JSON = "application/json; charset=utf-8"
+
+
+def build_app(portal: Portal) -> ASGIApp:
+    rest = _Rest(portal)
+    webhook = Route("/rest/{uid}/{code}/{method}", rest, methods=["GET", "POST"])
+    app = Starlette(routes=[webhook, *control_routes(portal), *board_routes(portal)])
+    app.state.portal = portal
+    return app
+
+
+class _Rest:
+    """A raw ASGI endpoint: a fault may have to break the connection, which no response object can."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        http = HttpRequest(scope, receive)
+        request = await _read(http)
+        reply = refuse_too_many(self._portal, request)
+        if reply is not None:
+            await _response(reply)(scope, receive, send)
+            return
+        names = [request.method]
+        if request.method.lower() == "batch":
+            names += [batch.method_of(command) for _, command in batch.commands(request.params)]
+        fault = self._portal.faults.strike(names)
+        if fault is None or fault.commits:
+            reply = handle(self._portal, request, commands=fault.commands if fault else None)
+            if fault is None:
+                await _response(reply)(scope, receive, send)
+                return
+        await striking.strike(fault, scope, receive, send)
+
+
+async def _read(http: HttpRequest) -> Request:
+    params: dict[str, Any] = php.decode(http.url.query)
+    content_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if http.method == "POST":  # a body on GET is not parsed, whatever it says it is
+        if content_type == "application/json":
+            params.update(await _json(http))
+        elif content_type == "multipart/form-data":
+            async with http.form() as form:
+                texts = [
+                    (key, value) for key, value in form.multi_items() if not isinstance(value, UploadFile)
+                ]
+            params.update(php.nest(texts))
+        elif content_type == "application/x-www-form-urlencoded":
+            params.update(php.decode((await http.body()).decode()))
+    client = http.client
+    return Request(
+        user_id=http.path_params["uid"],
+        code=http.path_params["code"],
+        method=http.path_params["method"].removesuffix(".json"),
+        params=params,
+        address=client.host if client else "",
+    )
+
+
+async def _json(http: HttpRequest) -> dict[str, Any]:
+    body = await http.body()
+    try:
+        sent = await http.json() if body.strip() else {}
+    except ValueError:  # PHP's json_decode gives null, and the method sees no parameters
+        return {}
+    return dict(php.pairs(sent))
+
+
+def _response(reply: Reply) -> Response:
+    return Response(php.encode(reply.body), reply.status, media_type=JSON)

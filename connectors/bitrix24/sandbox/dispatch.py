@@ -1,0 +1,135 @@
+"""One request, from the credentials to the body of the answer, with the checks in the portal's own order.
+
+Bucket (503) · the method exists (404) · webhook · scope · operating time (429) · the method itself.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from connectors.bitrix24.sandbox import batch, methods, moments, php
+from connectors.bitrix24.sandbox.calls import Answer, Call
+from connectors.bitrix24.sandbox.errors import RestError, system_error
+from connectors.bitrix24.sandbox.limits import cost_of
+from connectors.bitrix24.sandbox.portal import TECHNICAL_USER, WEBHOOK_CODE, Portal
+
+_SERVICE = ("auth", "state", "start")
+
+
+class Request(msgspec.Struct, frozen=True):
+    """`params`: query and body together, nested. `commands`: how many of a batch are to be done, None for all."""
+
+    user_id: str
+    code: str
+    method: str
+    params: dict[str, Any]
+    address: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    status: int
+    body: dict[str, Any]
+
+
+def refuse_too_many(portal: Portal, request: Request) -> Reply | None:
+    """The bucket in front of everything: a refusal, or None."""
+    now = portal.clock.monotonic()
+    portal.stats.request(request.method, now)
+    level = portal.bucket.take(request.address, now)
+    if level is None:
+        portal.stats.violations += 1
+        return refusal(portal, system_error("QUERY_LIMIT_EXCEEDED", "Too many requests"))
+    portal.stats.max_level = max(portal.stats.max_level, level)
+    return None
+
+
+def refusal(portal: Portal, error: RestError) -> Reply:
+    return Reply(error.status(portal.switches.status_set), error.body())
+
+
+def handle(portal: Portal, request: Request, *, commands: int | None = None) -> Reply:
+    """Answer a request that the bucket let through."""
+    start = portal.clock.now().timestamp()
+    try:
+        if request.method.lower() == "batch":
+            _authorise(portal, request)
+            result, cost = _batch(portal, request, commands)
+            return Reply(200, {"result": result, "time": _time(portal, start, cost)})
+        answer, time = _call(portal, request, request.method, request.params)
+    except RestError as error:
+        return refusal(portal, error)
+    body: dict[str, Any] = {"result": answer.result}
+    if answer.next is not None:
+        body["next"] = answer.next
+    if answer.total is not None:
+        body["total"] = answer.total
+    return Reply(200, {**body, "time": time})
+
+
+def _authorise(portal: Portal, request: Request) -> None:
+    if request.code != WEBHOOK_CODE or request.user_id != str(TECHNICAL_USER):
+        raise system_error("INVALID_CREDENTIALS", "Invalid request credentials")
+    if not portal.switches.scopes:
+        raise _no_scope()
+
+
+def _no_scope() -> RestError:
+    text = "The request requires higher privileges than provided by the webhook token"
+    return system_error("insufficient_scope", text)
+
+
+def _batch(portal: Portal, request: Request, limit: int | None) -> tuple[dict[str, Any], float]:
+    spent = 0.0
+
+    def run(name: str, params: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:
+        nonlocal spent
+        portal.stats.command(name.lower())
+        answer, time = _call(portal, request, name, params)
+        spent += time["duration"]
+        return answer, time
+
+    return batch.run(request.params, run, limit=limit), spent
+
+
+def _call(
+    portal: Portal, request: Request, name: str, params: Mapping[str, Any]
+) -> tuple[Answer, dict[str, Any]]:
+    method = methods.find(name)
+    if method is None:
+        raise system_error("ERROR_METHOD_NOT_FOUND", "Method not found!")
+    _authorise(portal, request)
+    if not methods.in_scope(method, portal.switches.scopes):
+        raise _no_scope()
+    credential = f"{request.user_id}/{request.code}"
+    key = method.name.lower()
+    clock = portal.clock.now().timestamp()
+    if portal.operating.blocked(credential, key, clock):
+        portal.stats.operating_refusals += 1
+        raise system_error("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
+    own = {name: value for name, value in params.items() if name not in _SERVICE}
+    start = php.integer(params["start"]) if "start" in params else None
+    cost = cost_of(portal.switches.costs, key)
+    portal.operating.spend(credential, key, clock, cost)
+    result = method.run(Call(portal, int(request.user_id), credential, own, start))
+    answer = result if isinstance(result, Answer) else Answer(result)
+    return answer, _time(portal, clock, cost, credential, key)
+
+
+def _time(
+    portal: Portal, start: float, cost: float, credential: str = "", method: str = ""
+) -> dict[str, Any]:
+    now = portal.clock.now()
+    shown = moments.show_datetime(now, portal.zone)
+    block: dict[str, Any] = {
+        "start": start,
+        "finish": start + cost,
+        "duration": cost,
+        "processing": cost,
+        "date_start": shown,
+        "date_finish": shown,
+    }
+    if method:
+        block["operating_reset_at"] = portal.operating.reset_at(credential, method, now.timestamp())
+        block["operating"] = portal.operating.total(credential, method, now.timestamp())
+    return block

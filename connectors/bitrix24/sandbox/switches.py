@@ -1,0 +1,48 @@
+"""What can be set about the sandbox when it is built (`SandboxPlan.switches`); README.md says what each is for."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from connectors.bitrix24.sandbox.errors import StatusSet
+from kreslo.connectors.errors import ConfigurationError
+
+_DEFAULT_COSTS: dict[str, float] = {
+    "*": 0.02,
+    "*.add": 0.05,
+    "*.update": 0.05,
+    "*.set": 0.05,
+    "*.delete": 0.05,
+}
+
+
+class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`rate`, `burst`: the leaky bucket, requests a second and its size. `operating_limit`, `operating_threshold`:
+    seconds. `costs`: seconds of operating time a method, `*` at either end stands for anything.
+    """
+
+    preset: Literal["clinic"] = "clinic"
+    timezone: str = "Europe/Moscow"
+    status_set: StatusSet = "new"
+    phone_search: Literal["normalised", "format_sensitive"] = "normalised"
+    rate: float = 2.0
+    burst: float = 50.0
+    operating_limit: float = 480.0
+    operating_threshold: float = 0.1
+    costs: dict[str, float] = msgspec.field(default_factory=lambda: dict(_DEFAULT_COSTS))
+    legacy_total_minus_one: int | None = 0
+    opportunity_alone_manual: bool = True
+    lead_id_on_update: bool = False
+    crm_mode: Literal[1, 2] = 1
+    scopes: tuple[str, ...] = ("crm", "task", "user", "user_basic")
+    admin: bool = True
+
+
+def switches_of(values: dict[str, Any]) -> Switches:
+    """Validated switches. Raises ConfigurationError, naming the one that is wrong."""
+    try:
+        switches = msgspec.convert(values, Switches)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"the Bitrix24 sandbox does not know this switch: {error}") from error
+    switches.costs = {**_DEFAULT_COSTS, **switches.costs}
+    return switches
