@@ -1,6 +1,6 @@
 """How a pure decision asks: it takes the answers it has and collects the questions it still has."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from kreslo.connectors.model import Card, Entity, Lookup
 from kreslo.decisions.case import Case, Facts
@@ -31,5 +31,5 @@ class Asker:
 
 def newest(cards: tuple[Card, ...]) -> list[Card]:
     """By creation, the newest first; the id breaks ties so that the order never depends on the CRM's."""
-    epoch = datetime.min
-    return sorted(cards, key=lambda card: ((card.created_at or epoch).replace(tzinfo=None), card.id), reverse=True)
+    epoch = datetime.min.replace(tzinfo=UTC)
+    return sorted(cards, key=lambda card: (card.created_at or epoch, card.id), reverse=True)

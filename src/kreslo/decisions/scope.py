@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kreslo.decisions.case import Case
-from kreslo.decisions.chains import Chain
 from kreslo.decisions.texts import KINDS
 from kreslo.mapping.model import Bridge, Phase
 from kreslo.records import Appointment, Doctor, Enquiry, Patient
@@ -14,7 +13,9 @@ from kreslo.records.dates import age
 from kreslo.records.names import short_name
 
 
-def patient_scope(case: Case, completed: Sequence[Appointment], *, now: datetime, bridge: Bridge) -> dict[str, Any]:
+def patient_scope(
+    case: Case, completed: Sequence[Appointment], *, now: datetime, bridge: Bridge
+) -> dict[str, Any]:
     """`patient.…`; `completed`: the visits that took place, in order of time."""
     patient = case.patient
     if patient is None:

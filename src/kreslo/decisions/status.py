@@ -47,7 +47,9 @@ def no_show_at(appointment: Appointment, plan: StatusPlan) -> datetime:
     return (appointment.ends_at or appointment.starts_at) + plan.no_show_after
 
 
-def phase_of(status: Phase, starts_at: datetime, plan: AppointmentPlan, *, now: datetime, zone: ZoneInfo) -> Phase:
+def phase_of(
+    status: Phase, starts_at: datetime, plan: AppointmentPlan, *, now: datetime, zone: ZoneInfo
+) -> Phase:
     """What the clock makes of "upcoming": tomorrow from its time of the day before, today from its time."""
     if status is not Phase.UPCOMING:
         return status
@@ -66,15 +68,18 @@ def today_at(starts_at: datetime, plan: AppointmentPlan, zone: ZoneInfo) -> date
     return _at(starts_at, 0, plan, Phase.TODAY, zone)
 
 
-def next_wake(appointment: Appointment, status: Phase, plan: AppointmentPlan, *, now: datetime, zone: ZoneInfo) -> (
-    datetime | None
-):
+def next_wake(
+    appointment: Appointment, status: Phase, plan: AppointmentPlan, *, now: datetime, zone: ZoneInfo
+) -> datetime | None:
     """When the clock alone would change the phase, or None."""
     if status not in {Phase.UPCOMING, Phase.CONFIRMED}:
         return None
     moments = [no_show_at(appointment, plan.status)]
     if status is Phase.UPCOMING:
-        moments += [tomorrow_at(appointment.starts_at, plan, zone), today_at(appointment.starts_at, plan, zone)]
+        moments += [
+            tomorrow_at(appointment.starts_at, plan, zone),
+            today_at(appointment.starts_at, plan, zone),
+        ]
     return min((moment for moment in moments if moment > now), default=None)
 
 

@@ -1,0 +1,72 @@
+"""Claims: which open lead or deal a new appointment takes over. The phone alone decides; the newest lead wins."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from kreslo.connectors.model import ByPhone, Card
+from kreslo.decisions.asking import Asker, newest
+from kreslo.decisions.case import Case
+from kreslo.decisions.chains import Chain
+from kreslo.mapping.model import ClaimPlan
+from kreslo.records import Patient
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """`card`: the lead that the chain takes over; `others`: open leads of the same phone that get a note. `ours`: it
+    was made by Kreslo for an enquiry, so it carries a key of ours already.
+    """
+
+    card: Card
+    booked_at: datetime
+    ours: bool = False
+    others: tuple[Card, ...] = ()
+
+
+def claims_of(
+    chains: Iterable[Chain], case: Case, patient: Patient, plan: ClaimPlan | None, asker: Asker
+) -> dict[str, Claim]:
+    """By id of the chain's first member. `chains`: those without a card, by entry time: the visit that was entered
+    first has the lead.
+    """
+    chains = list(chains)
+    phones = tuple(phone.e164 for phone in patient.phones)
+    if plan is None or not phones or not chains:
+        return {}
+    cards = newest(asker.ask(ByPhone(plan.entity, phones, open_only=True)))
+    used: set[str] = {card.target_id for card in case.cards if card.entity is plan.entity and card.target_id}
+    claims = {}
+    for chain in chains:
+        booked_at = entered_at(chain)
+        fits = [card for card in cards if card.id not in used and _fits(card, booked_at, plan, asker)]
+        if fits:
+            used.update(card.id for card in fits)
+            claims[chain.first.id] = Claim(
+                card=fits[0], booked_at=booked_at, ours=_ours(fits[0], asker), others=tuple(fits[1:])
+            )
+    return claims
+
+
+def entered_at(chain: Chain) -> datetime:
+    """When the clinic entered the booking."""
+    return chain.first.created_at or chain.first.starts_at
+
+
+def is_late(card: Card, booked_at: datetime) -> bool:
+    return card.created_at is not None and card.created_at > booked_at
+
+
+def _fits(card: Card, booked_at: datetime, plan: ClaimPlan, asker: Asker) -> bool:
+    owner = asker.owner(plan.entity, card.id)
+    if owner and not owner.startswith("phone:"):
+        return False
+    if not owner and (card.stage is None or card.stage not in plan.stages):
+        return False
+    made = card.created_at
+    # Within a minute the two clocks may disagree; beyond `late` the lead is another story.
+    return made is None or booked_at - plan.within <= made <= booked_at + plan.late
+
+
+def _ours(card: Card, asker: Asker) -> bool:
+    return asker.owner(card.entity, card.id).startswith("phone:")
