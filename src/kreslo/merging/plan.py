@@ -13,7 +13,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     the card's base once the CRM has confirmed it. `occasion`: the message occasion that it enters.
     """
 
-    card: str  # key of the card it belongs to; for a foreign card "foreign:<entity>:<id>"
+    card: str  # key of the card it belongs to
     action: Action
     contacts: tuple[CardRef, ...] | None = None
     after: Base | None = None

@@ -1,0 +1,244 @@
+"""`merge`: from a desired card, our base and the card as it is now, to the changes to send. Pure."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from kreslo.connectors.model import AddNote, AddTask, Card, CreateCard, MultiChange, UpdateCard, Value
+from kreslo.decisions.case import Base, OwnCard, Role
+from kreslo.decisions.desired import CardRef, DesiredCard
+from kreslo.mapping.model import Bridge
+from kreslo.merging.fields import Canonical, Verdict, empty, merge_field
+from kreslo.merging.guards import held_back, wants_stage
+from kreslo.merging.plan import Merged, Overwrite, Planned
+
+Resolve = Callable[[CardRef], str]
+"""The target id of a contact reference, "" while it is not created yet."""
+
+
+def merge(
+    card: DesiredCard,
+    own: OwnCard | None,
+    actual: Card | None,
+    *,
+    asked: bool,
+    look: bool,
+    canonical: Canonical,
+    resolve: Resolve,
+    bridge: Bridge,
+) -> Merged:
+    """`own`: the journal's card, None for a new one. `asked`: `actual` is the CRM's answer, so None means that the card
+    is gone. `look`: an event says that the card changed, so it is compared even if we wish nothing new.
+    """
+    target_id = card.take or (own.target_id if own and not own.gone else "")
+    if own and own.busy:
+        return Merged()
+    if not target_id:
+        return _create(card, canonical)
+    base = own.base if own and not card.take else None
+    if not look and base is not None and not _anything_new(card, base, canonical, resolve):
+        return Merged()
+    if not asked:
+        return Merged(need_actual=True)
+    if actual is None:
+        return Merged(gone=True)
+    return _update(card, base, actual, target_id, canonical, resolve, bridge)
+
+
+def _create(card: DesiredCard, canonical: Canonical) -> Merged:
+    if card.role in {Role.CLAIM, Role.WATCHED}:
+        return Merged()  # these are never ours to make
+    fields = {code: wish.value for code, wish in card.fields.items() if not empty(wish.value)}
+    stage = card.stage.stage or card.stage.initial if card.stage else None
+    create = CreateCard(
+        entity=card.entity, key=card.key, fields=fields, stage=stage, lead=card.lead, quiet=card.quiet
+    )
+    occasion = card.stage.occasion if card.stage and card.stage.stage else ""
+    after = Base(
+        decided={code: wish.value for code, wish in card.fields.items()},
+        read_back={code: canonical(code, value) for code, value in fields.items()},
+        stage=card.stage.stage if card.stage else None,
+        phase=card.stage.phase if card.stage else None,
+        starts_at=card.starts_at,
+        lead=card.lead,
+        moves=card.moves,
+        markers=(occasion,) if occasion else (),
+        facts=card.facts,
+    )
+    planned = Planned(card=card.key, action=create, contacts=card.contacts, after=after, occasion=occasion)
+    return Merged(planned=(planned, *_extras(card, "", None)))
+
+
+def _anything_new(card: DesiredCard, base: Base, canonical: Canonical, resolve: Resolve) -> bool:
+    for code, wish in card.fields.items():
+        if code in base.parked_fields:
+            continue
+        if code not in base.decided or canonical(code, wish.value) != canonical(code, base.decided[code]):
+            return True
+    if wants_stage(card, base) or (card.lead and card.lead != base.lead):
+        return True
+    if card.stage and card.stage.phase is not base.phase:
+        return True
+    if any(
+        extra not in base.markers
+        for extra in (*(n.marker for n in card.notes), *(t.marker for t in card.tasks))
+    ):
+        return True
+    return _contacts_moved(card, base, resolve)
+
+
+def _contacts_moved(card: DesiredCard, base: Base, resolve: Resolve) -> bool:
+    """Whether the people on the card are others than those we put there. Who staff added or re-linked stays."""
+    if card.contacts is None:
+        return False
+    wanted = [resolve(ref) for ref in card.contacts]
+    if not all(wanted):
+        return not base.contacts
+    return wanted[:1] != list(base.contacts[:1]) or not set(wanted) <= set(base.contacts)
+
+
+def _update(
+    card: DesiredCard,
+    base: Base | None,
+    actual: Card,
+    target_id: str,
+    canonical: Canonical,
+    resolve: Resolve,
+    bridge: Bridge,
+) -> Merged:
+    fields: dict[str, Value] = {}
+    multi: dict[str, MultiChange] = {}
+    overwrites, drift, parked = [], [], []
+    rewrites = dict(base.rewrites) if base else {}
+    read_back = {code: canonical(code, actual.fields.get(code)) for code in card.fields}
+    for code, wish in card.fields.items():
+        if base and code in base.parked_fields:
+            continue
+        done = merge_field(code, wish, base, actual.fields.get(code), canonical, overrule=card.overrule)
+        if done.verdict is Verdict.WRITE:
+            rewrites[code] = rewrites.get(code, 0) + 1 if done.rewrite else 0
+            if done.multi is not None:
+                multi[code] = done.multi
+                kept = [each for each in actual_values(read_back[code]) if each not in done.multi.remove]
+                read_back[code] = (*kept, *done.multi.add)
+            else:
+                fields[code] = done.value
+                read_back[code] = canonical(code, done.value)
+            if not empty(done.theirs):
+                overwrites.append(Overwrite(card=card.key, field=code, theirs=done.theirs, ours=wish.value))
+        elif done.verdict is Verdict.DRIFT:
+            drift.append(code)
+        elif done.verdict is Verdict.PARK:
+            parked.append(code)
+
+    stage, suppressed = None, ""
+    if card.stage and wants_stage(card, base) and actual.stage != card.stage.stage:
+        suppressed = held_back(card, card.stage, base, actual, bridge)
+        stage = None if suppressed else card.stage.stage
+    contacts, linked = _contacts(card, base, actual, resolve)
+    # A card we take over gets our key where it has none; a lead that is only linked to keeps its own.
+    keyed = "" if card.role in {Role.CLAIM, Role.WATCHED} or actual.key else card.key
+    lead = card.lead if card.lead and card.lead not in {actual.lead, base.lead if base else ""} else ""
+
+    occasion = card.stage.occasion if stage and card.stage else ""
+    after = Base(
+        decided={
+            **(base.decided if base else {}),
+            **{code: wish.value for code, wish in card.fields.items()},
+        },
+        read_back={**(base.read_back if base else {}), **read_back},
+        rewrites={code: count for code, count in rewrites.items() if count},
+        parked_fields=(*(base.parked_fields if base else ()), *parked),
+        stage=card.stage.stage or (base.stage if base else None) if card.stage else None,
+        phase=card.stage.phase if card.stage else None,
+        starts_at=card.starts_at,
+        contacts=linked,
+        lead=card.lead or (base.lead if base else ""),
+        moves=card.moves,
+        markers=(*(base.markers if base else ()), *((occasion,) if occasion else ())),
+        facts=card.facts,
+    )
+    update = UpdateCard(
+        entity=card.entity,
+        id=target_id,
+        key=keyed,
+        fields=fields,
+        multi=multi,
+        stage=stage,
+        lead=lead,
+        seen=actual,
+    )
+    nothing = not (fields or multi or stage or keyed or lead or contacts is not None)
+    planned = (
+        ()
+        if nothing
+        else (Planned(card=card.key, action=update, contacts=contacts, after=after, occasion=occasion),)
+    )
+    return Merged(
+        planned=(*planned, *_extras(card, target_id, base)),
+        base=after if nothing else None,
+        overwrites=tuple(overwrites),
+        drift=tuple(f"{card.key}: {code}" for code in drift),
+        suppressed=(f"{card.key}: {suppressed}",) if suppressed else (),
+        parked_fields=tuple(parked),
+    )
+
+
+def actual_values(value: Value) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _contacts(
+    card: DesiredCard, base: Base | None, actual: Card, resolve: Resolve
+) -> tuple[tuple[CardRef, ...] | None, tuple[str, ...]]:
+    """The new set of contacts to send (None: leave them), and the ids that the base remembers as ours."""
+    before = base.contacts if base else ()
+    if card.contacts is None:
+        return None, before
+    wanted = [resolve(ref) for ref in card.contacts]
+    known = tuple(each for each in wanted if each)
+    if base is not None and before and not _contacts_moved(card, base, resolve):
+        return None, before
+    if all(wanted) and list(actual.contacts[: len(wanted)]) == wanted:
+        return None, known
+    dropped = set(before) - set(wanted)
+    others = [each for each in actual.contacts if each not in wanted and each not in dropped]
+    return (*card.contacts, *(CardRef(target_id=each) for each in others)), known
+
+
+def _extras(card: DesiredCard, target_id: str, base: Base | None) -> list[Planned]:
+    """Notes and tasks that were not written yet, each an intent of its own, found again by its marker."""
+    written = set(base.markers) if base else set()
+    planned = [
+        Planned(
+            card=card.key,
+            action=AddNote(entity=card.entity, id=target_id, marker=note.marker, text=note.text),
+            marker=note.marker,
+        )
+        for note in card.notes
+        if note.marker not in written
+    ]
+    planned += [
+        Planned(
+            card=card.key,
+            action=AddTask(
+                entity=card.entity,
+                id=target_id,
+                marker=task.marker,
+                text=task.text,
+                due_at=task.due_at,
+                user=task.user,
+            ),
+            marker=task.marker,
+        )
+        for task in card.tasks
+        if task.marker not in written
+    ]
+    return planned
+
+
+def with_marker(base: Base, marker: str) -> Base:
+    """The base once a note, task or occasion with this marker is confirmed."""
+    if not marker or marker in base.markers:
+        return base
+    return msgspec.structs.replace(base, markers=(*base.markers, marker))
