@@ -1,0 +1,12 @@
+"""iDent, a dental clinic's MIS on Microsoft SQL Server, as a source. Read through SQL, never written to."""
+
+from connectors.ident.options import IdentOptions
+from connectors.ident.source import IdentSource
+from kreslo.connectors.contract import SourceConnector
+
+connector = SourceConnector(
+    name="ident",
+    title="iDent",
+    options=IdentOptions,
+    build=IdentSource,
+)

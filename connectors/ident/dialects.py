@@ -1,0 +1,222 @@
+"""What differs between the clinic's SQL Server and a SQLite file: the engine, the session, the clock, the rights.
+
+Everything else is the same text for both, so that the demo and the tests run what a clinic runs.
+"""
+
+import sqlite3
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import pyodbc
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from connectors.ident.options import IdentOptions
+from kreslo.connectors.errors import ConfigurationError
+from kreslo.connectors.seams import Clock
+
+# Newest first. The last one is part of Windows and knows neither read-only intent nor long Unicode texts well.
+_DRIVERS = (
+    "ODBC Driver 18 for SQL Server",
+    "ODBC Driver 17 for SQL Server",
+    "ODBC Driver 13.1 for SQL Server",
+    "ODBC Driver 13 for SQL Server",
+    "ODBC Driver 11 for SQL Server",
+    "SQL Server Native Client 11.0",
+    "FreeTDS",
+    "SQL Server",
+)
+
+_LOCK_TIMEOUT = timedelta(seconds=5)
+
+
+class Dialect(Protocol):
+    """One kind of database. `label`: which one, for a person, without its password. `text_instants`: it has no type
+    for instants and keeps them as ISO texts.
+    """
+
+    label: str
+    text_instants: bool
+
+    def engine(self) -> Engine: ...
+
+    def now(self, connection: Connection) -> datetime:
+        """The database's clock, naive, as it stamps its rows."""
+        ...
+
+    def writable(self, connection: Connection) -> bool:
+        """Whether our login could change the clinic's data."""
+        ...
+
+
+def dialect_of(options: IdentOptions, clock: Clock) -> Dialect:
+    """The dialect that `database` names. Raises ConfigurationError for what is neither."""
+    value = options.database.get_secret_value().strip()
+    if "://" not in value:
+        if "=" not in value:
+            raise ConfigurationError(
+                "database: neither an SQLAlchemy URL nor an ODBC connection string; "
+                r"write SERVER=clinic\PZSQLSERVER;DATABASE=PZ;UID=…;PWD=… or sqlite:///clinic.db"
+            )
+        return SqlServer(URL.create("mssql+pyodbc", query={"odbc_connect": odbc_text(value)}), options)
+    try:
+        url = make_url(value)
+    except ArgumentError as error:
+        # The cause holds the whole URL, password and all: it is left behind.
+        raise ConfigurationError("database: not an SQLAlchemy URL; see connectors/ident/README.md") from (
+            type(error)("unreadable URL")
+        )
+    if url.get_backend_name() == "sqlite":
+        return SqliteFile(url, options, clock)
+    if url.drivername in {"mssql", "mssql+pyodbc"}:
+        return SqlServer(url, options)
+    raise ConfigurationError(
+        f'database: iDent keeps its data in Microsoft SQL Server; "{url.drivername}" is not supported '
+        "(mssql+pyodbc, or sqlite for the demo clinic)"
+    )
+
+
+class SqliteFile:
+    """A SQLite file in the tables of iDent: the demo clinic. Opened read-only, attached under the name `dbo`."""
+
+    text_instants = True
+
+    def __init__(self, url: URL, options: IdentOptions, clock: Clock) -> None:
+        if not url.database or url.database == ":memory:":
+            raise ConfigurationError("database: name the SQLite file, such as sqlite:///clinic.db")
+        self._path = Path(url.database).absolute()
+        self._clock = clock
+        self._zone = ZoneInfo(options.timezone)
+        self.label = str(self._path)
+
+    def engine(self) -> Engine:
+        # Opened anew each time: it costs nothing, and a file that was replaced is noticed.
+        return create_engine("sqlite://", creator=self._open, poolclass=NullPool)
+
+    def now(self, connection: Connection) -> datetime:  # noqa: ARG002  a file has no clock: ours stamps its rows
+        return self._clock.now().astimezone(self._zone).replace(tzinfo=None)
+
+    def writable(self, connection: Connection) -> bool:  # noqa: ARG002  the file is opened read-only
+        return False
+
+    def _open(self) -> sqlite3.Connection:
+        # mode=ro: a missing file is an error instead of a new, empty clinic.
+        connection = sqlite3.connect(
+            "file::memory:", uri=True, timeout=_LOCK_TIMEOUT.total_seconds(), check_same_thread=False
+        )
+        try:
+            connection.execute("ATTACH DATABASE ? AS dbo", (f"{self._path.as_uri()}?mode=ro",))
+            connection.execute("SELECT COUNT(*) FROM dbo.sqlite_master").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class SqlServer:
+    """The clinic's SQL Server, 2012 and newer, read without holding anybody up."""
+
+    text_instants = False
+
+    def __init__(self, url: URL, options: IdentOptions) -> None:
+        self._url = url
+        self._query_timeout = max(1, round(options.query_timeout.total_seconds()))
+        self.label = _label(url)
+
+    def engine(self) -> Engine:
+        engine = create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"timeout": 15, "ApplicationIntent": "ReadOnly", "APP": "Kreslo"}
+            if "odbc_connect" not in self._url.query
+            else {"timeout": 15},
+        )
+        event.listen(engine, "connect", self._session)
+        return engine
+
+    def now(self, connection: Connection) -> datetime:
+        value = connection.execute(text("SELECT SYSDATETIME()")).scalar_one()
+        if not isinstance(value, datetime):
+            raise ConfigurationError(
+                f"{self.label}: the ODBC driver gives the server's time as a text; install ODBC Driver 17 or 18"
+            )
+        return value
+
+    def writable(self, connection: Connection) -> bool:
+        checks = " + ".join(
+            f"COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{right}'), 0)"
+            for right in ("INSERT", "UPDATE", "DELETE")
+        )
+        return bool(connection.execute(text(f"SELECT {checks}")).scalar_one())
+
+    def _session(self, connection: Any, record: Any) -> None:  # noqa: ARG002  SQLAlchemy's event signature
+        connection.timeout = self._query_timeout
+        cursor = connection.cursor()
+        try:
+            for statement in session_statements(snapshot=_has_snapshot(cursor)):
+                cursor.execute(statement)
+        finally:
+            cursor.close()
+        connection.commit()
+
+
+def session_statements(*, snapshot: bool) -> list[str]:
+    """What a session of ours says first: versions instead of locks where the database keeps them, else short locks,
+    a short wait for others', and the first to give way in a deadlock.
+    """
+    return [
+        "SET NOCOUNT ON",
+        f"SET LOCK_TIMEOUT {_LOCK_TIMEOUT // timedelta(milliseconds=1)}",
+        "SET DEADLOCK_PRIORITY LOW",
+        f"SET TRANSACTION ISOLATION LEVEL {'SNAPSHOT' if snapshot else 'READ COMMITTED'}",
+    ]
+
+
+def odbc_text(value: str) -> str:
+    """An ODBC connection string with what is missing: the newest installed driver, and that we only read."""
+    names = {part.partition("=")[0].strip().lower() for part in value.split(";")}
+    text_ = value.rstrip("; ")
+    if not names & {"driver", "dsn", "filedsn"}:
+        text_ = f"DRIVER={{{_installed_driver()}}};{text_}"
+    if "applicationintent" not in names:
+        text_ += ";ApplicationIntent=ReadOnly"
+    if "app" not in names:
+        text_ += ";APP=Kreslo"
+    return text_
+
+
+def _installed_driver() -> str:
+    installed = pyodbc.drivers()
+    for name in _DRIVERS:
+        if name in installed:
+            return name
+    raise ConfigurationError(
+        "no ODBC driver for SQL Server is installed here; install Microsoft's ODBC Driver 18, "
+        f"or name one by DRIVER={{…}} (installed: {', '.join(installed) or 'none'})"
+    )
+
+
+def _has_snapshot(cursor: Any) -> bool:
+    row = cursor.execute(
+        "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
+    ).fetchone()
+    return row is not None and row[0] == 1
+
+
+def _label(url: URL) -> str:
+    odbc = url.query.get("odbc_connect")
+    if not isinstance(odbc, str):
+        return f"{url.host or 'DSN'}/{url.database or ''}".rstrip("/")
+    parts = {
+        name.strip().lower(): value.strip(" {}")
+        for name, _, value in (part.partition("=") for part in odbc.split(";"))
+    }
+    server = parts.get("server") or parts.get("addr") or parts.get("dsn") or "SQL Server"
+    return f"{server}/{parts.get('database', '')}".rstrip("/")

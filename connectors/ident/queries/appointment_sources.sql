@@ -1,0 +1,3 @@
+-- Where bookings come from. ASSUMED: the table's name follows from the key column that points to it.
+SELECT X.ID AS id, X.Name AS name
+FROM dbo.AppointmentSources AS X
