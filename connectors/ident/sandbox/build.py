@@ -1,6 +1,5 @@
 """Makes the database file of a demo clinic."""
 
-import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -26,7 +25,9 @@ def create(path: Path, *, seed: int, now: datetime, patients: int) -> None:
     if patients < SMALLEST:
         raise ConfigurationError(f"a demo clinic needs at least {SMALLEST} patients, not {patients}")
     if path.exists():
-        raise ConfigurationError(f"{path} exists already: remove it, or name another file for the demo clinic")
+        raise ConfigurationError(
+            f"{path} exists already: remove it, or name another file for the demo clinic"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
@@ -39,7 +40,7 @@ def create(path: Path, *, seed: int, now: datetime, patients: int) -> None:
         _fill(connection, seed, local(now), patients)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode=WAL")
-    os.replace(part, path)
+    part.replace(path)
 
 
 def _fill(connection: sqlite3.Connection, seed: int, now: datetime, count: int) -> None:
@@ -56,9 +57,17 @@ def _fill(connection: sqlite3.Connection, seed: int, now: datetime, count: int) 
     _write_house(connection)
     _write_people(connection, roster, rows, now)
     _insert(connection, "Receptions", _RECEPTION, (_reception(row) for row in rows))
-    _insert(connection, "Orders", "ID ID_Receptions ID_OwnCompanies DateTimeOrder DateTimeBillFormed", ledger.orders)
     _insert(
-        connection, "OrderServiceRelation", "ID ID_Orders ID_ServicePrices CountService DiscountSum", ledger.lines
+        connection,
+        "Orders",
+        "ID ID_Receptions ID_OwnCompanies DateTimeOrder DateTimeBillFormed",
+        ledger.orders,
+    )
+    _insert(
+        connection,
+        "OrderServiceRelation",
+        "ID ID_Orders ID_ServicePrices CountService DiscountSum",
+        ledger.lines,
     )
     _insert(
         connection,
@@ -88,7 +97,9 @@ def _write_house(connection: sqlite3.Connection) -> None:
     _insert(connection, "ReceptionCancelReasons", "ID Name", visits.CANCEL_REASONS)
     _insert(connection, "AppointmentSources", "ID Name", visits.SOURCES)
     _insert(connection, "InfoSources", "ID Name", people.INFO_SOURCES)
-    _insert(connection, "ServiceItems", "ID Name", ((n, name) for n, (name, _) in enumerate(billing.SERVICES, 1)))
+    _insert(
+        connection, "ServiceItems", "ID Name", ((n, name) for n, (name, _) in enumerate(billing.SERVICES, 1))
+    )
     _insert(connection, "ServiceItemPrices", "ID ID_ServiceItems Price", billing.price_rows())
     _insert(connection, "Staffs", "ID_Persons Archive", ((member.id, 0) for member in people.STAFF))
     _insert(
@@ -108,13 +119,13 @@ def _write_people(
             person = row.patient.person.id
             first[person] = min(first.get(person, row.start), row.start)
     own = {row.person.id: row.person for row in roster}
-    staff = [
+    staff: list[tuple[Any, ...]] = [
         (s.id, s.surname, s.name, s.patronymic, own[s.id].birthday, own[s.id].mobile, None)
         if s.id in own
         else (s.id, s.surname, s.name, s.patronymic, None, None, None)
         for s in people.STAFF
     ]
-    treated = [
+    treated: list[tuple[Any, ...]] = [
         (p.id, p.surname, p.name, p.patronymic, p.birthday, p.mobile, p.phone)
         for p in own.values()
         if p.id >= people.FIRST_PATIENT

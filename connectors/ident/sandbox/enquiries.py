@@ -11,7 +11,15 @@ from connectors.ident.sandbox.visits import Visit
 Enquiry = tuple[datetime, str, str, str, str]
 """DateTimeAdded, Phone, Name, Result, Source."""
 
-RESULTS = ("Узнавали цену", "Подумает", "Перезвонит сам", "Не подошло время", "Спрашивали про ДМС", "Не дозвонились", "")
+RESULTS = (
+    "Узнавали цену",
+    "Подумает",
+    "Перезвонит сам",
+    "Не подошло время",
+    "Спрашивали про ДМС",
+    "Не дозвонились",
+    "",
+)
 SOURCES = ("Звонок", "Звонок", "Сайт", "WhatsApp", "Telegram", "ВКонтакте")
 _EVERY = timedelta(days=40)
 

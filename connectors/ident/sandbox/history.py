@@ -30,7 +30,9 @@ class Diary:
 
     now: datetime
     rows: list[Visit] = field(default_factory=list)
-    busy: dict[tuple[int, date], list[tuple[datetime, datetime]]] = field(default_factory=lambda: defaultdict(list))
+    busy: dict[tuple[int, date], list[tuple[datetime, datetime]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def add(self, visit: Visit) -> Visit:
         self.rows.append(visit)
@@ -139,13 +141,23 @@ def _fill(
 
 
 def _place(
-    chance: Random, diary: Diary, moving: _Moving, shift: Shift, start: datetime, end: datetime, row: PatientRow
+    chance: Random,
+    diary: Diary,
+    moving: _Moving,
+    shift: Shift,
+    start: datetime,
+    end: datetime,
+    row: PatientRow,
 ) -> None:
     added = office_hours(chance, start - _lead(chance))
     if added >= diary.now:
         added = office_hours(chance, diary.now - timedelta(minutes=5 + 60 * 24 * 20 * chance.random() ** 2))
-    visit = Visit(row, shift.doctor, shift.chair, shift.branch, start, end, added, registrar(chance, shift.branch))
-    visit.source = chance.choice((visits.BY_PHONE, visits.BY_PHONE, visits.BY_SITE, visits.AT_VISIT, visits.BY_CHAT))
+    visit = Visit(
+        row, shift.doctor, shift.chair, shift.branch, start, end, added, registrar(chance, shift.branch)
+    )
+    visit.source = chance.choice(
+        (visits.BY_PHONE, visits.BY_PHONE, visits.BY_SITE, visits.AT_VISIT, visits.BY_CHAT)
+    )
     diary.add(visit)
     if chance.random() < 0.03 and start < diary.now:
         visits.walk_in(chance, visit)
@@ -233,7 +245,9 @@ def office_hours(chance: Random, moment: datetime) -> datetime:
     if 8 <= moment.hour < 21:
         return moment.replace(microsecond=0)
     day = moment.date() if moment.hour >= 21 else moment.date() - timedelta(days=1)
-    return datetime.combine(day, time(20)) + timedelta(minutes=chance.randint(-300, 55), seconds=chance.randint(0, 59))
+    return datetime.combine(day, time(20)) + timedelta(
+        minutes=chance.randint(-300, 55), seconds=chance.randint(0, 59)
+    )
 
 
 def registrar(chance: Random, branch: int) -> int:
@@ -241,7 +255,11 @@ def registrar(chance: Random, branch: int) -> int:
 
 
 def _blocked(chance: Random, now: datetime, shift: Shift, start: datetime, end: datetime) -> Visit:
-    added = min(start - timedelta(days=chance.randint(1, 20)), now - timedelta(minutes=chance.randint(30, 9_000)))
-    visit = Visit(None, shift.doctor, shift.chair, shift.branch, start, end, added, registrar(chance, shift.branch))
+    added = min(
+        start - timedelta(days=chance.randint(1, 20)), now - timedelta(minutes=chance.randint(30, 9_000))
+    )
+    visit = Visit(
+        None, shift.doctor, shift.chair, shift.branch, start, end, added, registrar(chance, shift.branch)
+    )
     visit.comment = chance.choice(("Совещание", "Ремонт кресла", "Обед", "Бронь для острой боли"))
     return visit

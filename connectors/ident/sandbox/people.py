@@ -103,7 +103,14 @@ CHAIRS = (  # Armchairs.ID, NameArmchair, ID_OwnCompanies
     (5, "Ортодонтия 1", 2),
     (6, "Имплантация 1", 2),
 )
-INFO_SOURCES = ((1, "Рекомендация"), (2, "Сайт"), (3, "Яндекс.Карты"), (4, "2ГИС"), (5, "ВКонтакте"), (6, "Вывеска"))
+INFO_SOURCES = (
+    (1, "Рекомендация"),
+    (2, "Сайт"),
+    (3, "Яндекс.Карты"),
+    (4, "2ГИС"),
+    (5, "ВКонтакте"),
+    (6, "Вывеска"),
+)
 
 
 def patients(chance: Random, count: int, today: date) -> list[PatientRow]:
@@ -145,9 +152,7 @@ def _household(chance: Random, first: int, today: date) -> list[PatientRow]:
         child.mobile = _child_cell(chance, number)
         people.append(child)
         parents.append(head.full_name)
-    return [
-        _patient(chance, person, branch, parent) for person, parent in zip(people, parents, strict=True)
-    ]
+    return [_patient(chance, person, branch, parent) for person, parent in zip(people, parents, strict=True)]
 
 
 def _patient(chance: Random, person: Person, branch: int, parent: str | None) -> PatientRow:

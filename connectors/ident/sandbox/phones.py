@@ -31,7 +31,9 @@ def landline(number: int) -> str:
 
 def written(text: str | None) -> list[str]:
     """The full numbers that stand in a cell, in E.164 and in their order; local ones are not among them."""
-    return [format_number(match.number, PhoneNumberFormat.E164) for match in PhoneNumberMatcher(text or "", "RU")]
+    return [
+        format_number(match.number, PhoneNumberFormat.E164) for match in PhoneNumberMatcher(text or "", "RU")
+    ]
 
 
 def spaced(e164: str) -> str:

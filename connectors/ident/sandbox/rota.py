@@ -30,7 +30,10 @@ def shifts(day: date) -> Iterator[Shift]:
             doctors = _BRANCH_DOCTORS[branch]
             for place, chair in enumerate(chairs):
                 yield Shift(
-                    branch, chair, doctors[(place + half * len(chairs) + day.toordinal()) % len(doctors)], start
+                    branch,
+                    chair,
+                    doctors[(place + half * len(chairs) + day.toordinal()) % len(doctors)],
+                    start,
                 )
 
 

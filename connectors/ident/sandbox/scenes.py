@@ -113,7 +113,9 @@ class _Scenes:
 
     def at_the_clinic(self) -> None:
         start = self.now.replace(second=0) - timedelta(minutes=20)
-        visit = self.book(self.someone(), self.off_rota(start, start + timedelta(minutes=40)), self.ago(days=1))
+        visit = self.book(
+            self.someone(), self.off_rota(start, start + timedelta(minutes=40)), self.ago(days=1)
+        )
         visit.appeared = start - timedelta(minutes=5)
         visit.started = start + timedelta(minutes=2)
 
@@ -146,13 +148,14 @@ class _Scenes:
         return self.now - timedelta(days=days, hours=hours, minutes=self.chance.randint(1, 40))
 
     def place(self, days: int, doctor: int | None = None) -> Place:
-        """A free hour `days` from today or, where all is taken, as near to it as there is."""
-        after = self.now if days >= 0 else datetime.min
+        """A free hour `days` (not 0) from today or, where all is taken, on a day near it and not today."""
+        today = self.now.date()
         for shift in (0, 1, -1, 2, -2, 3, -3):
-            day = self.now.date() + timedelta(days=days + shift)
-            if (days > 0) == (day > self.now.date()) and (place := free_place(self.diary, day, after, doctor)):
+            day = today + timedelta(days=days + shift)
+            on_its_side = day > today if days > 0 else day < today
+            if on_its_side and (place := free_place(self.diary, day, self.now - timedelta(days=400), doctor)):
                 return place
-        start = datetime.combine(self.now.date() + timedelta(days=days), time(21))
+        start = datetime.combine(today + timedelta(days=days), time(21))
         return self.off_rota(start, start + timedelta(hours=1), doctor)
 
     def later_today(self) -> Place:

@@ -15,7 +15,13 @@ CANCEL_REASONS = (  # ReceptionCancelReasons
     (UNREACHED, "Не дозвонились"),
     (MISTAKE, "Ошибка записи"),
 )
-SOURCES = ((1, "Звонок"), (2, "Сайт"), (3, "На приёме"), (4, "Мессенджер"), (5, "Без записи"))  # AppointmentSources
+SOURCES = (
+    (1, "Звонок"),
+    (2, "Сайт"),
+    (3, "На приёме"),
+    (4, "Мессенджер"),
+    (5, "Без записи"),
+)  # AppointmentSources
 BY_PHONE, BY_SITE, AT_VISIT, BY_CHAT, WALK_IN = 1, 2, 3, 4, 5
 
 _COMMENTS = {
@@ -59,7 +65,9 @@ def finish(chance: Random, visit: Visit) -> None:
     """The visit took place, more or less on time."""
     visit.appeared = visit.start - timedelta(minutes=chance.randint(-6, 15))
     visit.started = max(visit.appeared, visit.start) + timedelta(minutes=chance.randint(0, 8))
-    visit.ended = max(visit.end + timedelta(minutes=chance.randint(-12, 12)), visit.started + timedelta(minutes=5))
+    visit.ended = max(
+        visit.end + timedelta(minutes=chance.randint(-12, 12)), visit.started + timedelta(minutes=5)
+    )
     # Some visits are ended and never billed: control, or the bill was forgotten.
     visit.billed = visit.ended + timedelta(minutes=chance.randint(1, 14)) if chance.random() < 0.97 else None
 
