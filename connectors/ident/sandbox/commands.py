@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from connectors.ident.sandbox import program
+from connectors.ident.sandbox import finding, program
+from connectors.ident.sandbox.finding import ProgramError
 from connectors.ident.sandbox.moments import MomentError, local, spoken
-from connectors.ident.sandbox.program import ProgramError
 from connectors.ident.sandbox.views import card, diary
 
 Database = Annotated[
@@ -44,12 +44,12 @@ def commands(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> typer.T
     ) -> None:
         with _at_work(database) as connection:
             moment = _moment(at, local(now()))
-            slot = program.free_slot(
+            slot = finding.free_slot(
                 connection,
                 moment,
                 minutes,
-                doctor=program.doctor_named(connection, doctor) if doctor else None,
-                branch=program.branch_named(connection, branch) if branch else None,
+                doctor=finding.doctor_named(connection, doctor) if doctor else None,
+                branch=finding.branch_named(connection, branch) if branch else None,
             )
             number = program.book(connection, local(now()), name=name, phone=phone, slot=slot)
             typer.echo(f"Записано: № {number}\n{card(connection, number, local(now()))}")
@@ -57,11 +57,11 @@ def commands(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> typer.T
     @app.command("move", help="Перенести приём на другое время: старая запись отменится, появится новая")
     def _move(number: Number, at: At, doctor: Doctor = "", database: Database = DEFAULT_DATABASE) -> None:
         with _at_work(database) as connection:
-            old = program.reception(connection, number)
+            old = finding.reception(connection, number)
             length = datetime.fromisoformat(old["PlanEnd"]) - datetime.fromisoformat(old["PlanStart"])
-            who = program.doctor_named(connection, doctor) if doctor else old["ID_Staffs"]
+            who = finding.doctor_named(connection, doctor) if doctor else old["ID_Staffs"]
             moment = _moment(at, local(now()))
-            slot = program.free_slot(
+            slot = finding.free_slot(
                 connection, moment, round(length.total_seconds() / 60), doctor=who, leaving=number
             )
             new = program.move(connection, local(now()), number, slot)
@@ -130,7 +130,7 @@ def _moment(text: str, now: datetime) -> datetime:
 @contextmanager
 def _at_work(database: Path) -> Iterator[sqlite3.Connection]:
     try:
-        with program.opened(database) as connection:
+        with finding.opened(database) as connection:
             yield connection
     except ProgramError as error:
         typer.echo(str(error), err=True)

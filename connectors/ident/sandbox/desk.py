@@ -5,10 +5,10 @@ from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from random import Random
 
-from connectors.ident.sandbox import phones, program, visits
+from connectors.ident.sandbox import finding, phones, program, visits
 from connectors.ident.sandbox.billing import SERVICES
+from connectors.ident.sandbox.finding import ProgramError, Slot
 from connectors.ident.sandbox.names import FATHERS, MEN, SURNAMES, WOMEN, feminine
-from connectors.ident.sandbox.program import ProgramError, Slot
 
 AROUND = timedelta(minutes=30)
 _QUIET = timedelta(days=3)
@@ -48,7 +48,7 @@ def expected(connection: sqlite3.Connection, now: datetime, known: Collection[in
 def walk_in(connection: sqlite3.Connection, now: datetime, chance: Random, phone: str) -> int:
     """Somebody new stands at the desk and is seen as soon as a chair is free. Raises ProgramError if none is."""
     begins = now.replace(second=0) + timedelta(minutes=5 - now.minute % 5)
-    slot = program.free_slot(connection, begins, chance.choice(_LENGTHS))
+    slot = finding.free_slot(connection, begins, chance.choice(_LENGTHS))
     name = full_name(chance)
     return program.book(connection, now, name=name, phone=phone, slot=slot, source=visits.WALK_IN)
 
@@ -125,7 +125,7 @@ def slot_ahead(
         day = now.date() + timedelta(days=chance.randint(1, _DAYS_AHEAD))
         start = datetime.combine(day, time(chance.randint(9, 19), chance.choice((0, 15, 30, 45))))
         try:
-            return program.free_slot(connection, start, chance.choice(_LENGTHS), doctor=doctor)
+            return finding.free_slot(connection, start, chance.choice(_LENGTHS), doctor=doctor)
         except ProgramError:
             if tries == 1:
                 raise

@@ -17,10 +17,10 @@ from typing import TypeVar
 
 import structlog
 
-from connectors.ident.sandbox import desk, phones, program
+from connectors.ident.sandbox import desk, finding, phones, program
+from connectors.ident.sandbox.finding import ProgramError
 from connectors.ident.sandbox.leads import BOOKED_STAGE, stranger
 from connectors.ident.sandbox.moments import local
-from connectors.ident.sandbox.program import ProgramError
 from kreslo.connectors.sandboxes import LeadSink
 from kreslo.connectors.seams import Clock
 
@@ -57,7 +57,7 @@ async def live(path: Path, *, seed: int, clock: Clock, speed: float, leads: Lead
     """
     if speed <= 0:
         raise ValueError(f"speed must be positive, not {speed}")
-    with program.opened(path):
+    with finding.opened(path):
         pass  # so that a wrong path is said at once
     began = clock.now()
     chance = Random(f"{seed}/live/{began:%Y-%m-%dT%H:%M:%S}")
@@ -186,7 +186,7 @@ class _Day:
         return await asyncio.to_thread(self._done, what, act)
 
     def _done(self, what: str, act: Act[Result]) -> Result | None:
-        with program.opened(self.path) as connection:
+        with finding.opened(self.path) as connection:
             try:
                 return act(connection, local(self.clock.now()))
             except ProgramError as refusal:

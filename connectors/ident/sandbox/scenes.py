@@ -9,6 +9,7 @@ from random import Random
 
 from connectors.ident.sandbox import phones, visits
 from connectors.ident.sandbox.history import Diary, registrar
+from connectors.ident.sandbox.names import FATHERS, SURNAMES, WOMEN, feminine
 from connectors.ident.sandbox.people import FIRST_PATIENT, PatientRow
 from connectors.ident.sandbox.rota import SHIFT, shifts
 from connectors.ident.sandbox.visits import Visit
@@ -121,9 +122,12 @@ class _Scenes:
 
     def families(self) -> None:
         for days in (1, 7):
-            mother, child = self.someone(), self.someone()
+            mother, child = self.someone(), self.someone()  # a daughter, by her mother's phone
+            surname = feminine(self.chance.choice(SURNAMES))
+            for who in (mother, child):
+                who.person.surname, who.person.name = surname, self.chance.choice(WOMEN)
+                who.person.patronymic = self.chance.choice(FATHERS)[1]
             child.parent = mother.person.full_name
-            child.person.surname = mother.person.surname
             child.person.birthday = f"{self.now.year - 8}-05-17"
             child.person.mobile = f"{phones.bracketed(phones.written(mother.person.mobile)[0])} мама"
             self.book(child, self.place(days), self.ago(hours=6))

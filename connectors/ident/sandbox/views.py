@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import datetime, timedelta
 
-from connectors.ident.sandbox import program
+from connectors.ident.sandbox import finding
 
 _DIARY = """
 SELECT r.ID, r.PlanStart, r.PlanEnd, r.ReceptionCanceled, r.CheckIssued, r.ReceptionEnded, r.ReceptionStarted,
@@ -20,7 +20,7 @@ _LINES = 20
 
 def card(connection: sqlite3.Connection, number: int, now: datetime) -> str:
     """One appointment in full. Raises ProgramError if there is none."""
-    program.reception(connection, number)
+    finding.reception(connection, number)
     row = connection.execute(_DIARY + "WHERE r.ID = ?", (number,)).fetchone()
     (amount,) = connection.execute(
         "SELECT SUM(l.CountService * s.Price - COALESCE(l.DiscountSum, 0)) FROM Orders o"
