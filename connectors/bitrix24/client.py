@@ -42,7 +42,7 @@ class Client:
     """One portal as one webhook sees it.
 
     `skew`: seconds by which the portal's clock is ahead of ours, as of the last answer. `moved_to`: the host that the
-    portal redirected us to, "" while it has not.
+    portal redirected us to, "" while it has not. `last_seconds`: how long the last request took.
     """
 
     def __init__(self, options: Bitrix24Options, seams: Seams) -> None:
@@ -60,6 +60,7 @@ class Client:
         )
         self.skew = 0.0
         self.moved_to = ""
+        self.last_seconds = 0.0
 
     def __repr__(self) -> str:
         return f"Client({masked(self._base)})"
@@ -190,12 +191,15 @@ class Client:
         """One request. The body of a success has `result`."""
         for _ in range(_HOPS):
             await self._bucket.take()
+            started = self._clock.monotonic()
             try:
                 response = await self._http.post(self._base + method, json=params)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
                 return Refusal(Verdict.OUTAGE, "", f"{type(error).__name__}: {masked(str(error))}", 10.0)
             except httpx.RequestError as error:
                 return Refusal(Verdict.UNKNOWN, "", f"{type(error).__name__}: {masked(str(error))}")
+            finally:
+                self.last_seconds = self._clock.monotonic() - started
             if not response.is_redirect:
                 return self._read(response)
             if (refusal := self._follow(response, method)) is not None:

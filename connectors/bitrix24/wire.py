@@ -9,7 +9,8 @@ from urllib.parse import quote
 import msgspec
 
 _SECRET = re.compile(r"(/rest/)(?:api/)?\d+/[^/\s'\"]+")
-_DIGITS = re.compile(r"\d(?:[\s()-]*\d){6,}")
+_DIGITS = re.compile(r"(?<!\d)(?!\d{4}-\d\d-\d\d)\d(?:[\s()-]*\d){6,}")  # seven or more, but no ISO date
+_EMAIL = re.compile(r"[\w.+-]+@[\w.-]+")
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -71,8 +72,8 @@ def rows(value: Any) -> list[dict[str, Any]]:
 
 
 def masked(text: str) -> str:
-    """The text without webhook codes and without anything that could be a telephone number."""
-    return _DIGITS.sub("…", _SECRET.sub(r"\1***", text))
+    """The text without webhook codes and without anything that could be a telephone number or an e-mail."""
+    return _EMAIL.sub("…@…", _DIGITS.sub("…", _SECRET.sub(r"\1***", text)))
 
 
 _PLAIN = frozenset(

@@ -1,0 +1,206 @@
+"""Making what a mapping needs in the portal: funnels, stages, lead statuses, user fields, key fields.
+
+Nothing that is there is changed, but for the order of final stages where new open ones must stand before them: the
+portal takes an open stage behind the winning one for a lost one. Everything is looked up before it is made, so that
+setup can be run again after any failure.
+"""
+
+import zlib
+from typing import Any
+
+from connectors.bitrix24.client import Client, accepted
+from connectors.bitrix24.entities import KINDS, LEAD_FUNNEL, Kind, kind_of
+from connectors.bitrix24.schema import Schema, semantic_of, stage_dictionary
+from connectors.bitrix24.wire import Call
+from kreslo.connectors.errors import ConfigurationError
+from kreslo.connectors.model import Entity, FieldType, Funnel, Needed, NeededField, NeededStage, Semantic
+
+_USER_TYPES = {
+    FieldType.TEXT: "string",
+    FieldType.NUMBER: "double",
+    FieldType.MONEY: "money",
+    FieldType.BOOLEAN: "boolean",
+    FieldType.DATE: "date",
+    FieldType.DATETIME: "datetime",
+    FieldType.ENUM: "enumeration",
+    FieldType.PHONE: "string",
+    FieldType.EMAIL: "string",
+}
+_WHERE = {Entity.CONTACT: "контактах", Entity.DEAL: "сделках", Entity.LEAD: "лидах"}
+_SEMANTIC_CODES = {Semantic.WON: "S", Semantic.LOST: "F"}
+_COLORS = {Semantic.OPEN: "#2FC6F6", Semantic.WON: "#7BD500", Semantic.LOST: "#FF5752"}
+_STEP = 10
+KEY_TITLE = "Ключ Kreslo"
+
+
+class Setup:
+    """One run. `lines`: what was made (or, in a dry run, would be), for a person."""
+
+    def __init__(self, client: Client, schema: Schema, key_field: str, *, dry_run: bool) -> None:
+        self._client = client
+        self._schema = schema
+        self._key_field = key_field
+        self._dry_run = dry_run
+        self.lines: list[str] = []
+
+    async def run(self, needed: Needed) -> None:
+        """Raises what the client raises, UnknownOutcomeError too: run it again."""
+        for kind in KINDS:
+            await self._field(NeededField(kind.entity, KEY_TITLE, FieldType.TEXT, self._key_field))
+        for field in needed.fields:
+            await self._field(field)
+        groups: dict[tuple[Entity, str], list[NeededStage]] = {}
+        for stage in needed.stages:
+            groups.setdefault((stage.entity, stage.funnel), []).append(stage)
+        for (entity, funnel), stages in groups.items():
+            await self._funnel(entity, funnel, stages)
+
+    async def _make(self, line: str, call: Call) -> Any:
+        self.lines.append(line)
+        if self._dry_run:
+            return None
+        (reply,) = await self._client.tell([call])
+        return accepted(reply, call.method).result
+
+    # --- fields -----------------------------------------------------------------------------------------------
+
+    async def _field(self, needed: NeededField) -> None:
+        kind = kind_of(needed.entity)
+        code = needed.code or user_code(needed.title)
+        known = self._schema.fields[kind.entity]
+        titles = {_folded(field.definition.title) for field in known.values()}
+        if code in known or (not needed.code and _folded(needed.title) in titles):
+            return
+        if needed.type not in _USER_TYPES:
+            raise ConfigurationError(
+                f"Поле «{needed.title}» вида {needed.type} создаётся в портале только вручную"
+            )
+        label = {"ru": needed.title, "en": needed.title}
+        fields = {
+            "FIELD_NAME": code,
+            "USER_TYPE_ID": _USER_TYPES[needed.type],
+            "LABEL": needed.title,
+            "EDIT_FORM_LABEL": label,
+            "LIST_COLUMN_LABEL": label,
+            "LIST_FILTER_LABEL": label,
+            "MULTIPLE": "N",
+            "MANDATORY": "N",
+            "SHOW_FILTER": "E",
+        }
+        line = f"Поле «{needed.title}» в {_WHERE[kind.entity]} ({code})"
+        if needed.type is FieldType.ENUM:
+            line += ": список пуст, добавьте варианты в портале"
+        await self._make(line, Call(kind.method("userfield.add"), {"fields": fields}))
+
+    # --- funnels and stages -----------------------------------------------------------------------------------
+
+    async def _funnel(self, entity: Entity, name: str, stages: list[NeededStage]) -> None:
+        kind = kind_of(entity)
+        if not kind.stage_code:
+            raise ConfigurationError(f"У карточек «{kind.word}» нет воронок")
+        funnel = self._known(kind, name)
+        if funnel is not None:
+            dictionary = "STATUS" if entity is Entity.LEAD else stage_dictionary(funnel.id)
+            await self._stages(name, dictionary, self._schema.statuses.get(dictionary, []), stages)
+            return
+        if entity is Entity.LEAD:
+            raise ConfigurationError(f"У лидов в Битрикс24 одна воронка «{LEAD_FUNNEL}», а не «{name}»")
+        sort = 100 * (len(self._schema.catalog.funnels) + 1)
+        fields = {"name": name, "sort": sort, "isDefault": "N"}
+        made = await self._make(
+            f"Воронка «{name}»", Call("crm.category.add", {"entityTypeId": kind.type_id, "fields": fields})
+        )
+        present: list[dict[str, Any]] = []
+        dictionary = ""
+        if isinstance(made, dict):
+            dictionary = stage_dictionary(str(made["category"]["id"]))
+            answer = await self._client.ask("crm.status.list", {"filter": {"ENTITY_ID": dictionary}})
+            # A dictionary filter that was dropped would give the stages of every funnel.
+            present = [row for row in answer.result if row.get("ENTITY_ID") == dictionary]
+        await self._stages(name, dictionary, present, stages, fresh=True)
+
+    def _known(self, kind: Kind, name: str) -> Funnel | None:
+        funnels = [funnel for funnel in self._schema.catalog.funnels if funnel.entity is kind.entity]
+        return next((funnel for funnel in funnels if _folded(funnel.name) == _folded(name)), None)
+
+    async def _stages(
+        self,
+        funnel: str,
+        dictionary: str,
+        present: list[dict[str, Any]],
+        needed: list[NeededStage],
+        *,
+        fresh: bool = False,
+    ) -> None:
+        names = {_folded(str(row.get("NAME", ""))) for row in present}
+        missing = [stage for stage in needed if _folded(stage.stage) not in names]
+        winning = next((row for row in present if semantic_of(row) is Semantic.WON), None)
+        for stage in [one for one in missing if one.semantic is Semantic.WON]:
+            missing.remove(stage)
+            await self._winning(funnel, stage, winning, fresh=fresh)
+        opened = [stage for stage in missing if stage.semantic is not Semantic.LOST]
+        lost = [stage for stage in missing if stage.semantic is Semantic.LOST]
+        last_open = max((_sort(row) for row in present if semantic_of(row) is Semantic.OPEN), default=0)
+        await self._make_room(funnel, present, last_open + _STEP * len(opened))
+        last = max((_sort(row) for row in present), default=0) + _STEP * (len(opened) + 1)
+        for at, stage in enumerate(opened):
+            await self._add_stage(dictionary, stage, last_open + _STEP * (at + 1))
+        for at, stage in enumerate(lost):
+            await self._add_stage(dictionary, stage, last + _STEP * (at + 1))
+
+    async def _winning(
+        self, funnel: str, stage: NeededStage, winning: dict[str, Any] | None, *, fresh: bool
+    ) -> None:
+        """A funnel has one winning stage: in a funnel that we have just made it takes the name, in another it stays."""
+        if fresh or winning is None:
+            row_id = str(winning["ID"]) if winning else ""
+            call = Call("crm.status.update", {"id": row_id, "fields": {"NAME": stage.stage}})
+            await self._make(f"Стадия «{stage.stage}» в воронке «{funnel}» (успешная)", call)
+            return
+        self.lines.append(
+            f"Не создано: успешная стадия «{stage.stage}» в воронке «{funnel}». В воронке бывает только одна, и это "
+            f"«{winning.get('NAME')}»: назовите её так в портале или укажите её имя в настройке"
+        )
+
+    async def _make_room(self, funnel: str, present: list[dict[str, Any]], upto: int) -> None:
+        finals = [row for row in present if semantic_of(row) is not Semantic.OPEN]
+        first = min((_sort(row) for row in finals), default=upto + 1)
+        if first > upto:
+            return
+        for row in finals:
+            sort = _sort(row) + upto - first + _STEP
+            line = f"Порядок стадии «{row.get('NAME')}» в воронке «{funnel}»: {sort}"
+            await self._make(
+                line, Call("crm.status.update", {"id": str(row["ID"]), "fields": {"SORT": sort}})
+            )
+
+    async def _add_stage(self, dictionary: str, stage: NeededStage, sort: int) -> None:
+        fields: dict[str, Any] = {
+            "ENTITY_ID": dictionary,
+            "STATUS_ID": f"K{_digest(stage.stage)}",
+            "NAME": stage.stage,
+            "SORT": sort,
+            "COLOR": _COLORS[stage.semantic] if stage.semantic in _COLORS else _COLORS[Semantic.OPEN],
+        }
+        if stage.semantic in _SEMANTIC_CODES:
+            fields["SEMANTICS"] = _SEMANTIC_CODES[stage.semantic]
+        await self._make(
+            f"Стадия «{stage.stage}» в воронке «{stage.funnel}»", Call("crm.status.add", {"fields": fields})
+        )
+
+
+def user_code(title: str) -> str:
+    """The code of a field that we make: the same for the same title, so that setup finds it again under a new label."""
+    return f"UF_CRM_KRESLO_{_digest(title)}"
+
+
+def _digest(text: str) -> str:
+    return f"{zlib.crc32(_folded(text).encode()):08X}"
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
+
+
+def _sort(row: dict[str, Any]) -> int:
+    return int(row.get("SORT") or 0)

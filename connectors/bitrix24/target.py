@@ -1,0 +1,217 @@
+"""The Bitrix24 target: the contract of connectors over one portal."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from connectors.bitrix24.apply import Pace, send
+from connectors.bitrix24.client import Answer, Client
+from connectors.bitrix24.entities import CONTACT, DEAL, KINDS, LEAD, kind_of
+from connectors.bitrix24.events import changed_since, parse_hook
+from connectors.bitrix24.fields import canonical
+from connectors.bitrix24.find import Finder
+from connectors.bitrix24.listing import Query, chunks, one_of, read_all
+from connectors.bitrix24.options import Bitrix24Options
+from connectors.bitrix24.schema import Schema, load
+from connectors.bitrix24.setup import Setup
+from connectors.bitrix24.wire import Call
+from connectors.bitrix24.writing import Writer, codes_of, needs_seen
+from kreslo.connectors.contract import Seams
+from kreslo.connectors.errors import ConfigurationError, ErrorKind, KresloError
+from kreslo.connectors.model import (
+    AddTask,
+    ById,
+    Card,
+    Catalog,
+    Change,
+    Entity,
+    Event,
+    Found,
+    Lookup,
+    Needed,
+    Outcome,
+    OutcomeKind,
+    Problem,
+    UpdateCard,
+    Value,
+)
+
+_RELOAD_EVERY = 60.0  # seconds between two looks for a field that the portal does not seem to have
+_EVENT_SLACK = timedelta(seconds=5)
+
+
+class Bitrix24Target:
+    """One portal through one inbound webhook. See README.md of this folder for its limits."""
+
+    batch_size = 50
+    settle_seconds = 75.0
+    """A request is cut off at 60 seconds; the index of duplicates and lists follow a moment later."""
+
+    def __init__(self, options: Bitrix24Options, seams: Seams) -> None:
+        self._options = options
+        self._clock = seams.clock
+        self._client = Client(options, seams)
+        self._pace = Pace()
+        self._known: Schema | None = None
+        self._loading = asyncio.Lock()
+        self._loaded_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"Bitrix24Target({self._options.host})"
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    # --- what the portal is -----------------------------------------------------------------------------------
+
+    async def catalog(self) -> Catalog:
+        """Read again from the portal each time."""
+        return (await self._schema(fresh=True)).catalog
+
+    async def check(self) -> list[Problem]:
+        """Problems of the webhook, its rights, and the portal's state; in words for a person."""
+        try:
+            schema = await self._schema(fresh=True)
+            mode, scope = await self._client.ask_all([Call("crm.settings.mode.get"), Call("scope")])
+        except KresloError as error:
+            return [Problem(error.message, error.kind)]
+        problems = [
+            Problem(f"В портале нет поля {self._options.key_field} ({kind.word}): выполните kreslo setup")
+            for kind in KINDS
+            if kind.entity not in schema.catalog.key_fields
+        ]
+        if isinstance(scope, Answer) and isinstance(scope.result, list) and "crm" not in scope.result:
+            problems.append(Problem("У вебхука нет доступа «CRM (crm)»", ErrorKind.PERMISSION))
+        if not schema.catalog.users:
+            text = "Вебхук не видит сотрудников: отметьте доступ «Пользователи (user_basic)», чтобы видеть их имена"
+            problems.append(Problem(text, ErrorKind.PERMISSION, fatal=False))
+        if isinstance(mode, Answer) and str(mode.result) == "2":
+            text = "Портал работает без лидов (простая CRM): созданный лид сразу станет сделкой"
+            problems.append(Problem(text, fatal=False))
+        if self._client.moved_to:
+            text = f"Портал переехал на {self._client.moved_to}: возьмите в нём новый адрес вебхука"
+            problems.append(Problem(text, fatal=False))
+        return problems
+
+    async def setup(self, needed: Needed, *, dry_run: bool) -> list[str]:
+        """Make what is missing. Each line is one thing; a line «Не создано: …» is for a person to do."""
+        run = Setup(self._client, await self._schema(fresh=True), self._options.key_field, dry_run=dry_run)
+        try:
+            await run.run(needed)
+        finally:
+            self._known = None
+        return run.lines
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
+        """`CreatedSince` is meant by our clock; the difference to the portal's is taken off, and a little more, so
+        that cards made a few seconds before may be among the answers.
+        """
+        schema = await self._schema()
+        return await Finder(self._client, self._clock, schema, self._options.key_field).find(lookups)
+
+    def canonical(self, entity: Entity, code: str, value: Value) -> Value:
+        """Raises ConfigurationError before the catalog has been read and for a field that the portal does not have,
+        DataError for a value that the field cannot hold.
+        """
+        if self._known is None:
+            raise ConfigurationError("Каталог портала ещё не прочитан")
+        field = self._known.field(entity, code)
+        if field is None:
+            raise ConfigurationError(f"В портале нет поля {code} у карточек «{kind_of(entity).word}»")
+        return canonical(field, value)
+
+    async def events(self, since: datetime) -> tuple[list[Event], datetime]:
+        """`since` and the instant given back are by our clock; changes of the last seconds may come again."""
+        asked_at = self._clock.now()
+        await self._schema()  # its answers tell how the portal's clock stands to ours
+        skew = timedelta(seconds=self._client.skew)
+        least = (since + skew - _EVENT_SLACK).replace(microsecond=0)
+        return await changed_since(self._client, least), max(asked_at, since)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> list[Event]:  # noqa: ARG002 - the contract's
+        token = self._options.hook_token
+        return parse_hook(body, token.get_secret_value() if token else None)
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
+        """See `apply.py`. `CreateCard.quiet` is honoured: contacts and leads are added as an import, deals by
+        crm.item.import; the webhook's owner needs the right to import, and without it nothing is created.
+        """
+        try:
+            schema = await self._schema()
+            if self._lacks(schema, changes):
+                schema = await self._schema(fresh=self._clock.monotonic() - self._loaded_at > _RELOAD_EVERY)
+            seen = await self._seen(changes)
+            responsible = await self._responsible(changes)
+        except KresloError as error:
+            return [_unread(change, error) for change in changes]
+        writer = Writer(schema, self._options.key_field, responsible)
+        plain = frozenset((self._options.key_field,))
+        return await send(self._client, writer, changes, seen, self._pace, plain)
+
+    async def _seen(self, changes: Sequence[Change]) -> dict[str, Card]:
+        """Cards by intent, of the changes that cannot be written without them and do not carry them."""
+        blind = [change for change in changes if needs_seen(change)]
+        lookups = [
+            ById(change.action.entity, change.action.id)
+            for change in blind
+            if isinstance(change.action, UpdateCard)
+        ]
+        found = await self.find(lookups) if lookups else []
+        return {change.intent: one.cards[0] for change, one in zip(blind, found, strict=True) if one.cards}
+
+    async def _responsible(self, changes: Sequence[Change]) -> dict[tuple[Entity, str], str]:
+        tasks = [
+            change.action
+            for change in changes
+            if isinstance(change.action, AddTask) and not change.action.user
+        ]
+        queries: list[tuple[Entity, Query]] = []
+        for kind in (CONTACT, DEAL, LEAD):
+            ids = sorted({task.id for task in tasks if task.entity is kind.entity})
+            for part in chunks(ids):
+                query = Query(
+                    method=kind.method("list"),
+                    filter={"@ID": part},
+                    select=("ID", "ASSIGNED_BY_ID"),
+                    fits=one_of("ID", part),
+                    most=len(part),
+                )
+                queries.append((kind.entity, query))
+        found = await read_all(self._client, [query for _, query in queries])
+        return {
+            (entity, str(row["ID"])): str(row.get("ASSIGNED_BY_ID") or "")
+            for (entity, _), page in zip(queries, found, strict=True)
+            for row in page
+        }
+
+    # --- the schema -------------------------------------------------------------------------------------------
+
+    def _lacks(self, schema: Schema, changes: Sequence[Change]) -> bool:
+        keys = len(schema.catalog.key_fields) < len(KINDS)
+        return keys or any(
+            schema.field(change.action.entity, code) is None
+            for change in changes
+            for code in codes_of(change)
+        )
+
+    async def _schema(self, *, fresh: bool = False) -> Schema:
+        async with self._loading:
+            if self._known is None or fresh:
+                self._known = await load(self._client, self._options)
+                self._loaded_at = self._clock.monotonic()
+            return self._known
+
+
+def _unread(change: Change, error: KresloError) -> Outcome:
+    """The portal could not even be read, so nothing was sent."""
+    return Outcome(
+        intent=change.intent,
+        kind=OutcomeKind.TRANSIENT,
+        error=error.kind,
+        message=error.message,
+        retry_after=error.retry_after or 10.0,
+    )
