@@ -18,7 +18,8 @@ class LastError(msgspec.Struct, frozen=True, kw_only=True):
 class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`live`: the loops turn. `ready`: source and target were reached and the first read is complete. `lag_seconds`:
     age of the oldest change that has no confirmed card yet, 0 when all is told. `settled`: nothing waits, nothing is
-    in flight. `done`, `waiting`: cases decided since the start, cases still to decide."""
+    in flight. `done`, `waiting`: cases decided since the start, cases still to decide.
+    """
 
     name: str
     source: str

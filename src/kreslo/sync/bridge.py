@@ -1,0 +1,330 @@
+"""A running bridge: one mapping, one source, one target, one journal; one loop that turns."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+from pydantic import ValidationError
+
+from kreslo.connectors.contract import Seams, Source, Target, source_connector, target_connector
+from kreslo.connectors.errors import (
+    ConfigurationError,
+    ErrorKind,
+    KresloError,
+    LimitError,
+    OutageError,
+    PermissionDeniedError,
+)
+from kreslo.connectors.model import Event, Outcome, OutcomeKind, Problem
+from kreslo.journal import BridgeJournal, Journal
+from kreslo.journal.model import Priority
+from kreslo.mapping.load import MappingFile, load_mapping, resolve
+from kreslo.mapping.model import Bridge
+from kreslo.sync.deciding import Decider
+from kreslo.sync.delivering import Deliverer
+from kreslo.sync.listening import Listener
+from kreslo.sync.reading import Reader
+from kreslo.sync.schedule import Schedule, schedule_of
+from kreslo.sync.status import BridgeStatus, LastError
+from kreslo.sync.threads import InPlace, Threads, WorkerThread
+
+log = structlog.get_logger(__name__)
+
+LIVE_CASES = 100
+"""Cases decided at once. Small enough that a live booking during an import waits for a few requests only."""
+
+LISTEN_SECONDS = 5.0
+IDLE_SECONDS = 0.25
+
+
+class BridgeRun:
+    """One bridge at work. `turn` does one bounded piece of everything; `run` turns until it is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        mapping: MappingFile,
+        bridge: Bridge,
+        source: Source,
+        target: Target,
+        whole: Journal,
+        journal: BridgeJournal,
+        seams: Seams,
+        threads: Threads,
+        me: str,
+        on_progress: Callable[[BridgeStatus], None] | None = None,
+    ) -> None:
+        self.name = bridge.name
+        self.mapping = mapping
+        self.bridge = bridge
+        self.source = source
+        self.target = target
+        self.journal = journal
+        self._whole = whole
+        self._clock = seams.clock
+        self._threads = threads
+        self._on_progress = on_progress
+        self._schedule: Schedule = schedule_of(mapping.source, bridge.zone)
+        self._reader = Reader(source, journal, seams.clock, threads)
+        self._decider = Decider(bridge, journal, target, seams.clock, threads)
+        self._deliverer = Deliverer(journal, target, seams.clock, seams.chance, threads)
+        self._listener = Listener(bridge, journal, target, seams.clock, threads, me)
+        self._nudged = asyncio.Event()
+        self._next_read: datetime = seams.clock.now()
+        self._next_listen: datetime = seams.clock.now()
+        self._next_probe: datetime = seams.clock.now()
+        self._pause_until: datetime | None = None
+        self._failures = 0
+        self._status = BridgeStatus(
+            name=self.name, source=mapping.source.connector, target=mapping.target.connector
+        )
+
+    async def start(self) -> None:
+        """What a restart must do first: whatever was being sent has an unknown outcome now."""
+        now = self._clock.now()
+        await self._threads.run(self.journal.recover, now, now)
+        await self._reader.start()
+        known = await self._threads.run(self.journal.fingerprint)
+        if known != self.bridge.fingerprint:
+            if known is not None:
+                await self._threads.run(self.journal.mark_all, now, Priority.WOKEN)
+            await self._threads.run(self.journal.save_fingerprint, self.bridge.fingerprint)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Turns until `stop`. Outages of either side are waited out; the status says so."""
+        self._set(live=True)
+        while not stop.is_set():
+            busy = await self.turn()
+            if not busy:
+                await self._rest(stop)
+        self._set(live=False)
+
+    async def turn(self) -> bool:
+        """One bounded piece of work: read if it is time, listen, decide, deliver, probe. True if there is more."""
+        now = self._clock.now()
+        if self._pause_until and now < self._pause_until:
+            return False
+        try:
+            busy = await self._work(now)
+        except KresloError as error:
+            self._pause(error, now)
+            busy = False
+        else:
+            if self._pause_until:
+                self._resume()
+        await self._report()
+        return busy
+
+    async def _work(self, now: datetime) -> bool:
+        if now >= self._next_listen or not self._listener.started:
+            await self._listener.listen()
+            self._next_listen = now + timedelta(seconds=LISTEN_SECONDS)
+        if now >= self._next_read:
+            # The cursor moves while it reads: what fails in the middle goes on from there.
+            await self._reader.read()
+            self._next_read = self._schedule.after(now)
+            self._set(last_read_at=now, next_read_at=self._next_read, read=self._reader.records)
+        if not self._reader.complete:
+            return False
+        report = await self._decider.round(LIVE_CASES)
+        sent = 0
+        while outcomes := await self._deliverer.send():
+            sent += len(outcomes)
+            self._refused(outcomes)
+            if self._clock.now() >= self._next_read or self._pause_until:
+                break
+        if now >= self._next_probe:
+            await self._deliverer.probe()
+            self._next_probe = now + timedelta(seconds=1)
+        self._set(done=self._status.done + report.decided)
+        return bool(report.decided or report.conflicts or sent)
+
+    def _refused(self, outcomes: Sequence[Outcome]) -> None:
+        """A login that is refused concerns every card: the bridge pauses and says so."""
+        for outcome in outcomes:
+            if outcome.kind is OutcomeKind.TRANSIENT and outcome.error is ErrorKind.PERMISSION:
+                self._pause(
+                    PermissionDeniedError(outcome.message, retry_after=outcome.retry_after), self._clock.now()
+                )
+                return
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        """Sleeps until something is due: a nudge, the next read or listen, a case the clock wakes."""
+        now = self._clock.now()
+        moments = [self._next_read, self._next_listen]
+        if self._pause_until:
+            moments = [self._pause_until]
+        seconds = max(0.02, min((moment - now).total_seconds() for moment in moments))
+        woken = [asyncio.ensure_future(each.wait()) for each in (stop, self._nudged)]
+        timer = asyncio.ensure_future(self._clock.sleep(min(seconds, IDLE_SECONDS)))
+        await asyncio.wait([*woken, timer], return_when=asyncio.FIRST_COMPLETED)
+        for each in (*woken, timer):
+            each.cancel()
+        await asyncio.gather(*woken, timer, return_exceptions=True)
+        if self._nudged.is_set():
+            self._nudged.clear()
+            self._next_read = self._clock.now()
+
+    def _pause(self, error: KresloError, now: datetime) -> None:
+        self._failures += 1
+        wait = error.retry_after or min(60.0, 1.0 * 2 ** min(self._failures, 6))
+        self._pause_until = now + timedelta(seconds=wait)
+        where = "target" if isinstance(error, LimitError) else "source or target"
+        if self._failures == 1 or not isinstance(error, LimitError | OutageError):
+            log.warning(
+                "paused", bridge=self.name, kind=error.kind, message=error.message, detail=error.detail
+            )
+        self._set(
+            paused=error.message,
+            last_error=LastError(at=now, kind=error.kind, message=error.message, where=where),
+        )
+
+    def _resume(self) -> None:
+        log.info("resumed", bridge=self.name, after=self._failures)
+        self._failures = 0
+        self._pause_until = None
+        last = self._status.last_error
+        self._set(paused="", last_error=msgspec.structs.replace(last, over=True) if last else None)
+
+    async def _report(self) -> None:
+        now = self._clock.now()
+        counts = await self._threads.run(self.journal.counts)
+        due = await self._threads.run(self.journal.due_count, now)
+        sending = sum(counts.intents.get(state, 0) for state in ("planned", "sending", "retry"))
+        unknown = counts.intents.get("unknown", 0)
+        oldest = await self._threads.run(self.journal.oldest_waiting, now)
+        self._set(
+            ready=self._reader.complete and not self._pause_until,
+            waiting=due,
+            sending=sending,
+            unknown=unknown,
+            parked=counts.parked,
+            review=counts.reviews,
+            confirmed=counts.intents.get("confirmed", 0),
+            cards=counts.cards,
+            lag_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
+            settled=self._reader.complete and self._listener.started and not (due or sending or unknown),
+        )
+
+    def _set(self, **changes: object) -> None:
+        self._status = msgspec.structs.replace(self._status, **changes)
+        if self._on_progress:
+            self._on_progress(self._status)
+
+    def status(self) -> BridgeStatus:
+        return self._status
+
+    async def nudge(self) -> None:
+        """Read now, rather than at the next time of the schedule."""
+        self._nudged.set()
+
+    async def accept_webhook(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Takes a hook of the target: its events are looked at in the next turn. Raises PermissionDeniedError on a
+        wrong secret and DataError on a body that is no hook.
+        """
+        events: list[Event] = self.target.parse_webhook(headers, body)
+        if events:
+            self._next_listen = self._clock.now()
+            self._nudged.set()
+        return len(events)
+
+    async def close(self) -> None:
+        await self.source.close()
+        await self.target.close()
+        await self._threads.run(self._whole.close)
+        self._threads.close()
+
+
+async def open_bridge(
+    path: Path,
+    *,
+    state: str,
+    seams: Seams,
+    on_progress: Callable[[BridgeStatus], None] | None = None,
+    env: Mapping[str, str] | None = None,
+    in_place: bool = False,
+) -> BridgeRun:
+    """Loads the mapping, opens the journal (SQLAlchemy URL) and takes the bridge's lock, connects both sides and
+    resolves the mapping's names. `in_place`: no worker thread (simulator, tests).
+
+    Raises KresloError with a message for the user: a wrong mapping or option, a side that does not answer, a login
+    that is refused, a state that cannot be written.
+    """
+    mapping = load_mapping(path, os.environ if env is None else env)
+    threads: Threads = InPlace() if in_place else WorkerThread()
+    whole: Journal | None = None
+    source: Source | None = None
+    target: Target | None = None
+    try:
+        whole = await threads.run(Journal.open, state)
+        await threads.run(whole.lock, mapping.name)
+        source = build_source(mapping, seams)
+        target = build_target(mapping, seams)
+        _fail_on([*await source.check(), *await target.check()])
+        catalog = await target.catalog()
+        bridge = resolve(mapping, catalog)
+        journal = whole.bridge(mapping.name, mapping.source_id)
+        run = BridgeRun(
+            mapping=mapping,
+            bridge=bridge,
+            source=source,
+            target=target,
+            whole=whole,
+            journal=journal,
+            seams=seams,
+            threads=threads,
+            me=catalog.me,
+            on_progress=on_progress,
+        )
+        await run.start()
+    except BaseException:
+        for side in (source, target):
+            if side is not None:
+                await side.close()
+        if whole is not None:
+            await threads.run(whole.close)
+        threads.close()
+        raise
+    return run
+
+
+def build_source(mapping: MappingFile, seams: Seams) -> Source:
+    """The source of a mapping. Raises ConfigurationError naming the option that is wrong."""
+    connector = source_connector(mapping.source.connector)
+    try:
+        options = connector.options.model_validate(mapping.source.options)
+    except ValidationError as error:
+        raise ConfigurationError(_options_message(mapping, "source", error)) from error
+    return connector.build(options, seams)
+
+
+def build_target(mapping: MappingFile, seams: Seams) -> Target:
+    """The target of a mapping. Raises ConfigurationError naming the option that is wrong."""
+    connector = target_connector(mapping.target.connector)
+    try:
+        options = connector.options.model_validate(mapping.target.options)
+    except ValidationError as error:
+        raise ConfigurationError(_options_message(mapping, "target", error)) from error
+    return connector.build(options, seams)
+
+
+def _options_message(mapping: MappingFile, side: str, error: ValidationError) -> str:
+    lines = [
+        f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
+        for each in error.errors(include_input=False, include_url=False)
+    ]
+    return f"{mapping.path}: {side}: " + "; ".join(lines)
+
+
+def _fail_on(problems: Sequence[Problem]) -> None:
+    fatal = [problem for problem in problems if problem.fatal]
+    for problem in problems:
+        if not problem.fatal:
+            log.warning("check", message=problem.message)
+    if fatal:
+        kinds = {ErrorKind.OUTAGE: OutageError, ErrorKind.PERMISSION: PermissionDeniedError}
+        raise kinds.get(fatal[0].kind, ConfigurationError)("\n".join(problem.message for problem in fatal))

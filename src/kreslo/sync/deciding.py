@@ -1,0 +1,266 @@
+"""One round of decisions: load the due cases, decide, look up what they need, allot claims, merge, commit."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from kreslo.connectors.contract import Target
+from kreslo.connectors.model import ById, Entity, Lookup, Value
+from kreslo.connectors.seams import Clock
+from kreslo.decisions import decide
+from kreslo.decisions.case import Case, Facts, OwnCard, Role
+from kreslo.decisions.desired import CardRef, Decision, Desired, DesiredCard, Needs
+from kreslo.journal import BridgeJournal
+from kreslo.journal.model import CardState, CasePlan, DueCase
+from kreslo.mapping.model import Bridge
+from kreslo.merging import merge
+from kreslo.merging.plan import Merged, Overwrite, Planned
+from kreslo.records import RecordKind, RecordRef
+from kreslo.sync.finding import Finder
+from kreslo.sync.threads import Threads
+
+log = structlog.get_logger(__name__)
+
+ROUNDS = 12
+"""A decision asks at most: key, phone, hanging contacts, the card as it is. More rounds mean a rule that never ends."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a round did: cases decided, intents planned, cases that have to be decided again."""
+
+    decided: int = 0
+    planned: int = 0
+    conflicts: int = 0
+
+
+class Decider:
+    def __init__(
+        self, bridge: Bridge, journal: BridgeJournal, target: Target, clock: Clock, threads: Threads
+    ) -> None:
+        self._bridge = bridge
+        self._journal = journal
+        self._target = target
+        self._clock = clock
+        self._threads = threads
+
+    async def round(self, limit: int) -> Report:
+        """Decides up to `limit` due cases and those that share a phone with them. Raises what `Target.find` raises;
+        then nothing was committed and the cases stay due.
+        """
+        now = self._clock.now()
+        due = await self._threads.run(self._journal.due, now, limit)
+        if not due:
+            return Report()
+        # Cases on one phone are decided together, so that a claim goes to the earliest booking among them.
+        due = _unique([*due, *await self._threads.run(self._journal.siblings, [each.key for each in due])])
+        loaded = await self._threads.run(self._journal.load, [each.key for each in due])
+        cases = {key: each.case for key, each in loaded.items()}
+        versions = {key: each.version for key, each in loaded.items()}
+        finder = Finder(self._target, self._journal, self._threads)
+        desired, broken = await self._decide_all(cases, finder, now)
+        merged = await self._merge_all(cases, desired, finder)
+        plans = [
+            _plan(cases[key], versions[key], wish, merged[key], now, self._bridge)
+            for key, wish in desired.items()
+        ]
+        for key, reason in broken.items():
+            await self._threads.run(
+                self._journal.park_case,
+                key,
+                versions[key],
+                reason=reason,
+                fix="Correct the expression in the mapping or the record in the MIS; it is tried again by itself then.",
+                now=now,
+            )
+        conflicts = await self._threads.run(self._journal.commit, plans, now)
+        for conflict in conflicts:
+            log.info("card_taken", case=conflict.case, entity=conflict.entity, owner=conflict.owner)
+        return Report(
+            decided=len(plans) - len(conflicts),
+            planned=sum(len(plan.planned) for plan in plans),
+            conflicts=len(conflicts),
+        )
+
+    async def _decide_all(
+        self, cases: dict[str, Case], finder: Finder, now: datetime
+    ) -> tuple[dict[str, Desired], dict[str, str]]:
+        decided: dict[str, Desired] = {}
+        broken: dict[str, str] = {}
+        pending = dict(cases)
+        taken: dict[str, dict[tuple[Entity, str], str]] = {}
+        for _ in range(ROUNDS):
+            answers = await self._threads.run(self._decide_many, pending, finder, taken, now)
+            needs: dict[Lookup, None] = {}
+            again: dict[str, Case] = {}
+            for key, answer in answers.items():
+                if isinstance(answer, str):
+                    broken[key] = answer
+                elif isinstance(answer, Needs):
+                    needs.update(dict.fromkeys(answer.lookups))
+                    again[key] = pending[key]
+                else:
+                    decided[key] = answer
+            if not needs:
+                losers = _losers(decided, self._bridge)
+                if not losers:
+                    return decided, broken
+                for key, lost in losers.items():
+                    taken.setdefault(key, {}).update(lost)
+                    again[key] = cases[key]
+                    decided.pop(key)
+            await finder.ask(needs)
+            pending = again
+        raise RuntimeError(f"decisions do not come to an end: {sorted(pending)[:3]}")
+
+    def _decide_many(
+        self,
+        cases: dict[str, Case],
+        finder: Finder,
+        taken: dict[str, dict[tuple[Entity, str], str]],
+        now: datetime,
+    ) -> dict[str, Decision | str]:
+        answers: dict[str, Decision | str] = {}
+        for key, case in cases.items():
+            owners = {**finder.owners, **taken.get(key, {})}
+            try:
+                answers[key] = decide(case, Facts(found=finder.found, owners=owners), now, self._bridge)
+            except (ValueError, TypeError) as error:
+                # A mapping's expression that fails on this record; the other cases go on.
+                answers[key] = str(error)
+        return answers
+
+    async def _merge_all(
+        self, cases: dict[str, Case], desired: dict[str, Desired], finder: Finder
+    ) -> dict[str, list[tuple[DesiredCard, Merged]]]:
+        """Merges what can be merged, reads the cards that the rest needs, and merges that."""
+        first = {key: self._merge_case(cases[key], wish, finder) for key, wish in desired.items()}
+        reads: list[Lookup] = [
+            ById(card.entity, _target_id(card, cases[key]))
+            for key, pairs in first.items()
+            for card, merged in pairs
+            if merged.need_actual
+        ]
+        await finder.ask(reads)
+        asked = {key for key, pairs in first.items() if any(merged.need_actual for _, merged in pairs)}
+        return {
+            key: self._merge_case(cases[key], desired[key], finder) if key in asked else pairs
+            for key, pairs in first.items()
+        }
+
+    def _merge_case(self, case: Case, wish: Desired, finder: Finder) -> list[tuple[DesiredCard, Merged]]:
+        own = {card.key: card for card in case.cards}
+        by_target = {(card.entity, card.target_id): card for card in case.cards if card.target_id}
+
+        def resolve(ref: CardRef) -> str:
+            if ref.target_id:
+                return ref.target_id
+            return own[ref.key].target_id if ref.key in own else ""
+
+        pairs = []
+        for card in wish.cards:
+            mine = own.get(card.key) or by_target.get((card.entity, card.take))
+            target_id = _target_id(card, case)
+            found = finder.found.get(ById(card.entity, target_id)) if target_id else None
+
+            def canonical(code: str, value: Value, entity: Entity = card.entity) -> Value:
+                return self._target.canonical(entity, code, value)
+
+            # A card that was taken over is compared once; after that it has a base like any other.
+            fresh = card.take and not (mine and mine.target_id == card.take)
+            merged = merge(
+                card if fresh else msgspec.structs.replace(card, take=""),
+                mine,
+                found.cards[0] if found and found.cards else None,
+                asked=found is not None,
+                look=target_id in case.look_again,
+                canonical=canonical,
+                resolve=resolve,
+                bridge=self._bridge,
+            )
+            pairs.append((card, merged))
+        return pairs
+
+
+def _unique(due: Iterable[DueCase]) -> list[DueCase]:
+    return list({each.key: each for each in due}.values())
+
+
+def _target_id(card: DesiredCard, case: Case) -> str:
+    own = next((each for each in case.cards if each.key == card.key), None)
+    return card.take or (own.target_id if own and not own.gone else "")
+
+
+def _losers(decided: dict[str, Desired], bridge: Bridge) -> dict[str, dict[tuple[Entity, str], str]]:
+    """Claims are allotted one at a time, the earliest booking first: who lost what, and to whom."""
+    claim = bridge.appointment.claim if bridge.appointment else None
+    if claim is None:
+        return {}
+    wanted: dict[str, list[tuple[datetime, str]]] = {}
+    for key, wish in decided.items():
+        for card_id, booked_at in wish.claims.items():
+            wanted.setdefault(card_id, []).append((booked_at, key))
+    losers: dict[str, dict[tuple[Entity, str], str]] = {}
+    for card_id, bids in wanted.items():
+        winner = min(bids)[1]
+        for _, key in bids:
+            if key != winner:
+                losers.setdefault(key, {})[(claim.entity, card_id)] = winner
+    return losers
+
+
+def _plan(
+    case: Case,
+    version: int,
+    wish: Desired,
+    merged: Sequence[tuple[DesiredCard, Merged]],
+    now: datetime,
+    bridge: Bridge,
+) -> CasePlan:
+    cards: list[CardState] = []
+    planned: list[Planned] = []
+    overwrites: list[Overwrite] = []
+    gone = False
+    for card, each in merged:
+        own = next((mine for mine in case.cards if mine.key == card.key), None)
+        if card.role in {Role.CLAIM, Role.WATCHED} and not (card.take or own):
+            continue
+        cards.append(_state(card, each, own, bridge))
+        planned += each.planned
+        overwrites += each.overwrites
+        gone = gone or each.gone
+    return CasePlan(
+        key=case.key,
+        version=version,
+        cards=tuple(cards),
+        planned=tuple(planned),
+        reviews=wish.reviews,
+        overwrites=tuple(overwrites),
+        # A card that turned out to be gone changes the decision: the case is decided again at once.
+        wake_at=now if gone else wish.wake_at,
+        rules=(*wish.rules, *(line for _, each in merged for line in each.suppressed)),
+        drift=tuple(line for _, each in merged for line in each.drift),
+        filtered=wish.filtered,
+    )
+
+
+def _state(card: DesiredCard, merged: Merged, own: OwnCard | None, bridge: Bridge) -> CardState:
+    return CardState(
+        key=card.key,
+        role=card.role,
+        entity=card.entity,
+        target_id="" if merged.gone else card.take,
+        members=tuple(ref for key in card.members if (ref := _ref(key, bridge)) is not None),
+        base=merged.base,
+        transfer=card.transfer,
+        claimed_from=card.claimed_from or (own.claimed_from if own else None),
+        claimed_lead=card.claimed_lead,
+        gone=merged.gone,
+        closed=card.close,
+    )
+
+
+def _ref(key: str, bridge: Bridge) -> RecordRef | None:
+    kind, _, record_id = key.removeprefix(f"{bridge.source_id}/").partition("/")
+    return RecordRef(RecordKind(kind), record_id) if record_id and kind in set(RecordKind) else None

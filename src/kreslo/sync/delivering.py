@@ -1,0 +1,119 @@
+"""Delivery: intents are committed as `sending` before the first byte leaves, and settled by their outcomes."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from kreslo.connectors.contract import Target
+from kreslo.connectors.errors import ErrorKind, KresloError
+from kreslo.connectors.model import (
+    AddNote,
+    AddTask,
+    ByKey,
+    ByMarker,
+    Card,
+    Change,
+    CreateCard,
+    CreatedSince,
+    Lookup,
+    Outcome,
+    OutcomeKind,
+)
+from kreslo.connectors.seams import Chance, Clock
+from kreslo.journal import BridgeJournal
+from kreslo.journal.model import Intent
+from kreslo.sync.threads import Threads
+
+log = structlog.get_logger(__name__)
+
+MARGIN = timedelta(seconds=30)
+"""How far the CRM's clock may stand behind ours when we list what was created since the send."""
+
+
+class Deliverer:
+    def __init__(
+        self, journal: BridgeJournal, target: Target, clock: Clock, chance: Chance, threads: Threads
+    ) -> None:
+        self._journal = journal
+        self._target = target
+        self._clock = clock
+        self._chance = chance
+        self._threads = threads
+
+    async def send(self) -> list[Outcome]:
+        """Sends one batch of what is ready. An empty answer means that nothing is."""
+        now = self._clock.now()
+        intents = await self._threads.run(self._journal.sendable, now, self._target.batch_size)
+        if not intents:
+            return []
+        await self._threads.run(self._journal.begin, intents, now)
+        try:
+            outcomes = await self._target.apply([Change(intent.id, intent.action) for intent in intents])
+        except KresloError as error:
+            # The contract says that apply raises nothing; if it does, we know nothing of what was applied.
+            log.error("apply_raised", kind=error.kind, detail=error.detail)
+            outcomes = [
+                Outcome(
+                    intent=each.id, kind=OutcomeKind.UNKNOWN, error=ErrorKind.UNKNOWN, message=error.message
+                )
+                for each in intents
+            ]
+        await self._settle(outcomes)
+        return outcomes
+
+    async def _settle(self, outcomes: list[Outcome]) -> None:
+        now = self._clock.now()
+        probe_at = now + timedelta(seconds=self._target.settle_seconds)
+        await self._threads.run(self._journal.settle, outcomes, now, probe_at=probe_at, backoff=self.backoff)
+        for outcome in outcomes:
+            if outcome.kind is not OutcomeKind.CONFIRMED:
+                log.warning(
+                    "not_confirmed", intent=outcome.intent, outcome=outcome.kind, message=outcome.message
+                )
+
+    def backoff(self, attempt: int) -> float:
+        """Seconds until the case is decided again: doubling from 2 s to 5 min, spread by half."""
+        return min(300.0, 2.0 * 2 ** min(attempt, 10)) * (0.75 + self._chance.random() / 2)
+
+    async def probe(self) -> int:
+        """Asks the CRM what became of intents without an answer. Raises what `Target.find` raises."""
+        now = self._clock.now()
+        unknown = await self._threads.run(self._journal.unknowns, now, self._target.batch_size)
+        if not unknown:
+            return 0
+        lookups = {intent.id: _questions(intent) for intent in unknown}
+        answers = {
+            found.lookup: found.cards
+            for found in await self._target.find(
+                list(dict.fromkeys(each for asked in lookups.values() for each in asked))
+            )
+        }
+        for intent in unknown:
+            applied, target_id = _verdict(intent, [answers.get(lookup, ()) for lookup in lookups[intent.id]])
+            log.info("probed", intent=intent.id, applied=applied)
+            await self._threads.run(
+                self._journal.resolve, intent.id, applied=applied, target_id=target_id, now=self._clock.now()
+            )
+        return len(unknown)
+
+
+def _questions(intent: Intent) -> list[Lookup]:
+    since: datetime = (intent.sent_at or intent.created_at) - MARGIN
+    action = intent.action
+    if isinstance(action, CreateCard):
+        return [CreatedSince(action.entity, since), ByKey(action.entity, action.key)]
+    if isinstance(action, AddNote | AddTask):
+        return [ByMarker(action.entity, action.id, action.marker, task=isinstance(action, AddTask))]
+    return []
+
+
+def _verdict(intent: Intent, answers: list[tuple[Card, ...]]) -> tuple[bool, str]:
+    """Whether it was applied, and the id. An update needs no verdict: it is decided anew from the card as it is."""
+    action = intent.action
+    for cards in answers:
+        for card in cards:
+            if isinstance(action, CreateCard) and card.key == action.key:
+                return True, card.id
+            if isinstance(action, AddNote | AddTask):
+                return True, card.id
+    return False, ""
