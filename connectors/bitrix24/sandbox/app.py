@@ -64,7 +64,7 @@ async def _read(http: HttpRequest) -> Request:
                 ]
             params.update(php.nest(texts))
         elif content_type == "application/x-www-form-urlencoded":
-            params.update(php.decode((await http.body()).decode()))
+            params.update(php.decode((await http.body()).decode(errors="replace")))
     client = http.client
     return Request(
         user_id=http.path_params["uid"],

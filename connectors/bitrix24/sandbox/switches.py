@@ -44,5 +44,5 @@ def switches_of(values: dict[str, Any]) -> Switches:
         switches = msgspec.convert(values, Switches)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"the Bitrix24 sandbox does not know this switch: {error}") from error
-    switches.costs = {**_DEFAULT_COSTS, **switches.costs}
+    switches.costs = {**_DEFAULT_COSTS, **{method.lower(): cost for method, cost in switches.costs.items()}}
     return switches
