@@ -1,7 +1,7 @@
 """Reads YAML nodes as what a mapping's keys hold. Every fault is collected with its place, and reading goes on."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import time, timedelta
 from typing import Any, TypeVar
 
@@ -16,21 +16,7 @@ _ENVIRONMENT = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 Choice = TypeVar("Choice", bound=str)
-
-
-class Section:
-    """The keys of one mapping node that are known and given. `at`: where it begins."""
-
-    def __init__(self, nodes: dict[str, Node], names: dict[str, Ref], at: At) -> None:
-        self.nodes = nodes
-        self.names = names
-        self.at = at
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.nodes
-
-    def __getitem__(self, key: str) -> Node:
-        return self.nodes[key]
+T = TypeVar("T")
 
 
 class Reader:
@@ -48,7 +34,7 @@ class Reader:
 
     # --- shapes ---------------------------------------------------------------------------------------------------
 
-    def section(self, node: Node, title: str, keys: Mapping[str, object] | None) -> Section | None:
+    def section(self, node: Node, title: str, keys: Collection[str] | None) -> "Section | None":
         """The node as a mapping with these keys (None: any). `title` names it in messages: "`appointment:`"."""
         if not isinstance(node, MappingNode):
             self.fault(node, f"{title} must hold keys and values, not {_kind(node)}")
@@ -73,7 +59,7 @@ class Reader:
             else:
                 nodes[key] = value
                 names[key] = Ref(key, start_of(key_node))
-        return Section(nodes, names, start_of(node))
+        return Section(self, nodes, names, start_of(node))
 
     def items(self, node: Node, title: str) -> list[Node]:
         if isinstance(node, SequenceNode):
@@ -92,6 +78,13 @@ class Reader:
 
     def is_mapping(self, node: Node) -> bool:
         return isinstance(node, MappingNode)
+
+    def is_list(self, node: Node) -> bool:
+        return isinstance(node, SequenceNode)
+
+    def has_key(self, node: Node, key: str) -> bool:
+        """Whether the key stands there, be its value right or wrong."""
+        return isinstance(node, MappingNode) and any(each.value == key for each, _ in node.value)
 
     # --- scalars --------------------------------------------------------------------------------------------------
 
@@ -204,6 +197,51 @@ class Reader:
             return ""
 
         return _ENVIRONMENT.sub(fill, value)
+
+
+class Section:
+    """The known keys that one mapping node holds, by name. `at`: where it begins.
+
+    The methods give a key's value, or the default where the key is not there or is wrong (which is a fault by then).
+    """
+
+    def __init__(self, reader: Reader, nodes: dict[str, Node], names: dict[str, Ref], at: At) -> None:
+        self.reader = reader
+        self.nodes = nodes
+        self.names = names
+        self.at = at
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.nodes
+
+    def __getitem__(self, key: str) -> Node:
+        return self.nodes[key]
+
+    def read(self, key: str, read: Callable[[Node, str], T | None], default: T) -> T:
+        """By a method of the reader, or another that takes the node and the key's title for messages."""
+        if key not in self.nodes:
+            return default
+        value = read(self.nodes[key], f"`{key}:`")
+        return default if value is None else value
+
+    def duration(self, key: str, default: timedelta, *, positive: bool = True) -> timedelta:
+        return self.read(
+            key, lambda node, title: self.reader.duration(node, title, positive=positive), default
+        )
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        return self.read(key, self.reader.boolean, default)
+
+    def choice(self, key: str, among: tuple[Choice, ...], default: Choice) -> Choice:
+        return self.read(key, lambda node, title: self.reader.choice(node, title, among), default)
+
+    def ref(self, key: str) -> Ref | None:
+        none: Ref | None = None
+        return self.read(key, self.reader.ref, none)
+
+    def refs(self, key: str) -> tuple[Ref, ...]:
+        none: tuple[Ref, ...] = ()
+        return self.read(key, self.reader.refs, none)
 
 
 def _is_null(node: Node) -> bool:
