@@ -30,10 +30,12 @@ def parse_money(value: str | float | Decimal | None) -> Decimal | None:
     amount = _from_text(value) if isinstance(value, str) else Decimal(str(value))
     if amount is None:
         return None
+    if not amount.is_finite():
+        raise ValueError("an amount must be finite: correct it in the source")
     try:
         rounded = amount.quantize(_KOPECK, rounding=ROUND_HALF_UP)
     except InvalidOperation:
-        raise ValueError("an amount must be finite and below 10^26: correct it in the source") from None
+        raise ValueError("an amount must be below 10^26: correct it in the source") from None
     return rounded or abs(rounded)  # no minus zero
 
 

@@ -53,13 +53,16 @@ def read_name(text: str) -> NameText:
             notes.append(note)
         return " , "
 
-    tokens = _TOKEN.findall(tidy_name(_NOTE.sub(out, _clean(text))))
+    text = _NOTE.sub(out, _clean(text))
+    # ², ½ and Ⅳ count as letters of a word to a regular expression.
+    text = "".join(" " if unicodedata.category(char) in {"Nl", "No"} else char for char in text)
+    tokens = _TOKEN.findall(tidy_name(text))
     return NameText(tuple(_initial_or_word(token) for token in tokens), tuple(notes))
 
 
 def fold(word: str) -> str:
     """For comparison: lower case, ё as е, no apostrophes and dots."""
-    folded = unicodedata.normalize("NFC", word).casefold()
+    folded = unicodedata.normalize("NFC", word).casefold().translate(_APOSTROPHES)
     return unicodedata.normalize("NFC", folded).replace("ё", "е").replace("'", "").replace(".", "")
 
 
@@ -70,8 +73,8 @@ def is_initial(word: str) -> bool:
 def _clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text).translate(_STRESS).translate(_APOSTROPHES).translate(_DASHES)
     # Soft hyphens, zero-width joiners and byte order marks survive copying and are invisible.
-    visible = (char for char in text if unicodedata.category(char) != "Cf")
-    return " ".join("".join(visible).split())
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
 def _cyrillic(text: str) -> str:

@@ -5,8 +5,6 @@ such habit that the library alone does not read, or reads wrongly.
 """
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
 
 import phonenumbers
 
@@ -25,6 +23,7 @@ _RUN = re.compile(r"[+(]*[0-9][0-9\s().+\-]*")
 # Neighbours whose numbers are twelve digits with the country code and are often written without the plus.
 _NEIGHBOUR = re.compile(r"\s*(?:375|380|99[24568])(?:[\s().\-]{0,3}[0-9]){9}\s*")
 _RUSSIAN_LENGTH = 11
+_JUNK = re.compile(r"([0-9])\1{8}|012345678|123456789|876543210|987654321|0{7}$")
 
 
 def mend_cell(text: str, region: str) -> str:
@@ -76,21 +75,12 @@ def is_junk(national: str) -> bool:
     """Numbers that the numbering plan allows and that people type to get past a required field: nine or more equal or
     consecutive digits in a row (9999999999, 9123456789), or a subscriber number of seven zeros.
     """
-    return national.endswith("0000000") or any(length >= 9 for length in _row_lengths(national))
+    return _JUNK.search(national) is not None
 
 
 def is_junk_local(number: str) -> bool:
     """A local number of one digit only, or counting up or down from end to end (1234567)."""
-    return any(length == len(number) for length in _row_lengths(number))
-
-
-def _row_lengths(number: str) -> Iterator[int]:
-    for step in (0, 1, -1):
-        length = 1
-        yield length
-        for before, after in pairwise(number):
-            length = length + 1 if (int(after) - int(before) - step) % 10 == 0 else 1
-            yield length
+    return len(set(number)) == 1 or number in "0123456789" or number in "9876543210"
 
 
 def _is_local(piece: str) -> bool:
