@@ -53,7 +53,7 @@ class OwnCard(msgspec.Struct, frozen=True, kw_only=True):
     card over and have not written it yet, or lost the journal. `claimed_from`: where a claimed card stood.
     `claimed_lead`: the lead linked to this visit card. `busy`: an intent of it is in flight or unknown; nothing may be
     planned for it. `gone`: the CRM does not have it any more. `closed`: superseded by another card, kept for its
-    link.
+    link. `overrule`: taken over with the MIS's values standing at once, which holds until its first write is confirmed.
     """
 
     key: str
@@ -67,6 +67,7 @@ class OwnCard(msgspec.Struct, frozen=True, kw_only=True):
     busy: bool = False
     gone: bool = False
     closed: bool = False
+    overrule: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

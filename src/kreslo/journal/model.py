@@ -69,6 +69,7 @@ class CardState(msgspec.Struct, frozen=True, kw_only=True):
     claimed_lead: str = ""
     gone: bool = False
     closed: bool = False
+    overrule: bool = False
 
 
 class CasePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,3 +147,41 @@ class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
     asked_at: datetime
     choice: str = ""
     target_id: str = ""
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of delivered intents. `cases`: those they belong to. `ignored`: outcomes of intents that were not being
+    sent (settled before).
+    """
+
+    confirmed: int = 0
+    retried: int = 0
+    unknown: int = 0
+    parked: int = 0
+    ignored: int = 0
+    cases: frozenset[str] = frozenset()
+
+
+class LastChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivered intent for the page. `what` names fields and stages, never values."""
+
+    at: datetime
+    case: str
+    card: str
+    state: IntentState
+    what: str
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """The last decision of a case. `filtered`: ids of records that rightly have no card, with the reason. `why`: what
+    marked the case last. `wake_at`: when the clock alone will change the answer.
+    """
+
+    case: str
+    decided_at: datetime | None = None
+    wake_at: datetime | None = None
+    due_at: datetime | None = None
+    why: str = ""
+    rules: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    filtered: dict[str, str] = {}

@@ -42,6 +42,8 @@ def merge(
         return Merged(need_actual=True)
     if actual is None:
         return Merged(gone=True)
+    if own and own.overrule and base is None:
+        card = msgspec.structs.replace(card, overrule=True)
     return _update(card, base, actual, target_id, canonical, resolve, bridge)
 
 
@@ -140,7 +142,9 @@ def _update(
     keyed = "" if card.role in {Role.CLAIM, Role.WATCHED} or actual.key else card.key
     lead = card.lead if card.lead and card.lead not in {actual.lead, base.lead if base else ""} else ""
 
-    occasion = card.stage.occasion if stage and card.stage else ""
+    # A stage that the card has reached already, by our own unanswered write or by staff, has had its message.
+    there = card.stage is not None and card.stage.stage is not None and actual.stage == card.stage.stage
+    occasion = card.stage.occasion if card.stage and (stage or there) else ""
     after = Base(
         decided={
             **(base.decided if base else {}),

@@ -258,6 +258,7 @@ def _state(card: DesiredCard, merged: Merged, own: OwnCard | None, bridge: Bridg
         claimed_lead=card.claimed_lead,
         gone=merged.gone,
         closed=card.close,
+        overrule=card.overrule or bool(own and own.overrule),
     )
 
 

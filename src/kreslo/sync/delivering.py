@@ -51,7 +51,7 @@ class Deliverer:
             outcomes = await self._target.apply([Change(intent.id, intent.action) for intent in intents])
         except KresloError as error:
             # The contract says that apply raises nothing; if it does, we know nothing of what was applied.
-            log.error("apply_raised", kind=error.kind, detail=error.detail)
+            log.exception("apply_raised", kind=error.kind, detail=error.detail)
             outcomes = [
                 Outcome(
                     intent=each.id, kind=OutcomeKind.UNKNOWN, error=ErrorKind.UNKNOWN, message=error.message
