@@ -1,0 +1,1 @@
+"""The demo clinic beside a sandbox CRM, and the audit that counts what came of it."""

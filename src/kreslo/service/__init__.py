@@ -1,0 +1,1 @@
+"""What a running Kreslo shows the world: health, status, webhooks, the page, and its logs."""

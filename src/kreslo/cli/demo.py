@@ -1,0 +1,260 @@
+"""kreslo demo: a made-up clinic, a sandbox CRM, and the bridge between them, on this machine and nothing else."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from kreslo.cli import demo_words
+from kreslo.cli.demo_progress import ImportProgress
+from kreslo.cli.endpoints import system_seams
+from kreslo.cli.run import PORT, make_folder
+from kreslo.cli.sandbox import made_sandbox
+from kreslo.cli.setup import set_up
+from kreslo.cli.words import say
+from kreslo.connectors.errors import ConfigurationError, OutageError
+from kreslo.mapping.load import load
+from kreslo.sandbox.audit import Audit, Moment, audit, rules_of
+from kreslo.sandbox.child import sandbox_process
+from kreslo.sandbox.crm import SandboxCrm
+from kreslo.sandbox.demo import SEED, TARGET, Stage, clinic_sandbox, demo_mapping, environment, make_clinic
+from kreslo.service.app import create_app
+from kreslo.service.host import listen, run_together, stop_on_signals
+from kreslo.service.logs import set_up_logs
+from kreslo.service.page import Link
+from kreslo.sync.bridge import BridgeRun, open_bridge
+
+SANDBOX_PORT = 8471
+LOOK_SECONDS = 0.25
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    once: bool
+    speed: float
+    patients: int
+    port: int
+    crm_port: int
+    fresh: bool
+    wait: float
+
+
+def add_to(app: typer.Typer) -> None:
+    @app.command(
+        "demo",
+        help=say("демо: клиника, песочница CRM и мост", "demo: a clinic, a sandbox CRM and the bridge"),
+    )
+    def demo(
+        *,
+        once: Annotated[
+            bool,
+            typer.Option(
+                "--once",
+                help=say("импорт, проверка, итог одной строкой JSON", "import, audit, one line of JSON"),
+            ),
+        ] = False,
+        speed: Annotated[
+            float,
+            typer.Option(
+                min=0,
+                help=say(
+                    "60: час клиники за минуту; 0: без жизни", "60: an hour a minute; 0: nothing happens"
+                ),
+            ),
+        ] = 60,
+        patients: Annotated[int, typer.Option(min=100, max=100_000)] = 6000,
+        folder: Annotated[
+            Path | None, typer.Option("--dir", help=say("папка демо (.demo)", "the demo's folder"))
+        ] = None,
+        port: Annotated[int, typer.Option(min=0, max=65535)] = PORT,
+        crm_port: Annotated[int, typer.Option(min=0, max=65535)] = SANDBOX_PORT,
+        fresh: Annotated[bool, typer.Option("--fresh", help=say("новая клиника", "a new clinic"))] = False,
+        wait: Annotated[float, typer.Option(hidden=True, help="seconds --once may take")] = 900,
+    ) -> None:
+        options = Options(
+            once=once,
+            speed=speed,
+            patients=patients,
+            # What nobody will look at needs no fixed address, and must not meet a demo that runs already.
+            port=0 if once else port,
+            crm_port=0 if once else crm_port,
+            fresh=fresh or once,
+            wait=wait,
+        )
+        with _folder(folder, once=once) as place:
+            set_up_logs(style="json", file=place / "kreslo.log")
+            sound = asyncio.run(play(Stage(folder=place), options))
+        if not sound:
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _folder(given: Path | None, *, once: bool) -> Iterator[Path]:
+    """`.demo`, or the one given; for --once, where none is given, one that is thrown away."""
+    if once and given is None:
+        made = Path(tempfile.mkdtemp(prefix="kreslo-demo-"))
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+        return
+    folder = given or Path(".demo")
+    make_folder(folder, option="--dir")
+    yield folder
+
+
+async def play(stage: Stage, options: Options) -> bool:
+    """The whole demo. False where the audit of --once found something. Raises KresloError."""
+    console = Console(highlight=False, soft_wrap=True)
+    stop = asyncio.Event()
+    seams = system_seams()
+    async with AsyncExitStack() as house:
+        house.enter_context(stop_on_signals(stop))
+        listener = house.enter_context(listen("127.0.0.1", options.port))
+        console.print(say("Клиника: готовлю…", "The clinic: making it…"))
+        began = seams.clock.now()
+        made = await asyncio.to_thread(
+            make_clinic, stage, now=began, patients=options.patients, fresh=options.fresh
+        )
+        console.print(demo_words.clinic(stage.clinic, options.patients, made=made))
+        url = await house.enter_async_context(
+            sandbox_process(TARGET, port=options.crm_port, log=stage.crm_log)
+        )
+        crm = await house.enter_async_context(SandboxCrm(url))
+        leads = await asyncio.to_thread(clinic_sandbox().leads, stage.clinic, seed=SEED, now=began)
+        for lead in leads:
+            await crm.put_lead(lead)
+        console.print(demo_words.crm(url, len(leads)))
+
+        os.environ.update(environment(stage, made_sandbox(TARGET).settings(url)))
+        path = demo_mapping()
+        for line in await set_up(load(path), dry_run=False):
+            console.print(f"  [green]+[/] {escape(line)}")
+        # The CRM of the demo begins empty each time, so what was told to the last one is forgotten.
+        stage.clear(stage.journal)
+        started = time.monotonic()
+        bridge = await open_bridge(path, state=f"sqlite:///{stage.journal.as_posix()}", seams=seams)
+        house.push_async_callback(bridge.close)
+        page = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        stage.addresses.write_bytes(
+            msgspec.json.encode({"page": page, "crm": url, "clinic": str(stage.clinic.absolute())})
+        )
+        app = create_app(
+            [bridge], links=[Link(say("Доски песочницы Битрикс24", "Boards of the sandbox"), f"{url}/")]
+        )
+        running = asyncio.create_task(run_together([bridge], app, listener, stop))
+        try:
+            if not await _imported(bridge, running, stop, console, options.wait if options.once else None):
+                return True
+            seconds = time.monotonic() - started
+            if options.once:
+                found = await take_audit(stage, crm, bridge, began)
+                tell(console, found, bridge, await crm.stats(), seconds)
+                return not found.violations
+            console.print(demo_words.where_to_look(page, url, stage.clinic, seconds, speed=options.speed))
+            await _live(stage, crm, stop, running, options)
+            return True
+        finally:
+            stop.set()
+            await running
+
+
+async def _imported(
+    bridge: BridgeRun,
+    running: "asyncio.Task[None]",
+    stop: asyncio.Event,
+    console: Console,
+    limit: float | None,
+) -> bool:
+    """True when everything that the clinic holds is told; False when the user stopped it before."""
+    since = time.monotonic()
+    with ImportProgress(console) as progress:
+        while not stop.is_set():
+            state = bridge.status()
+            progress.show(state)
+            if state.ready and state.settled:
+                return True
+            if running.done():
+                await running
+            if limit is not None and time.monotonic() - since > limit:
+                raise OutageError(
+                    say(
+                        f"импорт не закончился за {limit:.0f} с: ждут {state.waiting}, отправляется {state.sending}",
+                        f"the import did not end within {limit:.0f} s: {state.waiting} wait, {state.sending} are sent",
+                    )
+                )
+            await asyncio.wait([running], timeout=LOOK_SECONDS)
+    return False
+
+
+async def _live(
+    stage: Stage, crm: SandboxCrm, stop: asyncio.Event, running: "asyncio.Task[None]", options: Options
+) -> None:
+    """A clinic's day, until Ctrl-C or until the bridge gives up."""
+    parts: list[asyncio.Task[Any]] = [running, asyncio.create_task(stop.wait())]
+    if options.speed > 0:
+        day = clinic_sandbox().live(
+            stage.clinic, seed=SEED, clock=system_seams().clock, speed=options.speed, leads=crm.put_lead
+        )
+        parts.append(asyncio.ensure_future(day))
+    try:
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for part in parts[1:]:
+            part.cancel()
+        await asyncio.gather(*parts[1:], return_exceptions=True)
+    for part in done:
+        if not part.cancelled():
+            part.result()
+
+
+async def take_audit(stage: Stage, crm: SandboxCrm, bridge: BridgeRun, began: datetime) -> Audit:
+    """The CRM, read over HTTP, against the clinic's census. The journal is not asked."""
+    catalog = await bridge.target.catalog()
+    plan = bridge.bridge
+    if plan.appointment is None:
+        raise ConfigurationError("the demo's mapping has no appointment section")
+    rules = rules_of(
+        plan.appointment, source_id=plan.source_id, zone=plan.zone, enquiries=plan.enquiry is not None
+    )
+    now = system_seams().clock.now()
+    moments = []
+    for moment in (began, now):
+        counted = await asyncio.to_thread(
+            clinic_sandbox().census,
+            stage.clinic,
+            now=moment,
+            past=plan.horizon.past,
+            future=plan.horizon.future,
+        )
+        moments.append(Moment(moment, counted))
+    return audit(await crm.cards(catalog.key_fields), rules, before=moments[0], after=moments[1])
+
+
+def tell(console: Console, found: Audit, bridge: BridgeRun, stats: dict[str, Any], seconds: float) -> None:
+    """Violations for a person, then, as the last line, everything counted, for a script."""
+    for violation in found.violations:
+        console.print(
+            f"[red]✗[/] {escape(violation.rule)}: {escape(violation.about)}: {escape(violation.found)}, "
+            f"{say('а должно быть', 'should be')} {escape(violation.expected)}"
+        )
+    state = bridge.status()
+    counted = msgspec.to_builtins(found) | {
+        "violations": len(found.violations),
+        "parked": state.parked,
+        "review": state.review,
+        "requests": stats["requests"],
+        "seconds": round(seconds, 1),
+    }
+    # Not through rich: the line must stay one line on any width.
+    typer.echo(msgspec.json.encode(counted))

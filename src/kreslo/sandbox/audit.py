@@ -1,0 +1,207 @@
+"""Holds the sandbox CRM against the clinic's own count: every visit one card, every enquiry one card, right stages.
+
+It shares nothing with the engine: not its journal, not its decisions. What it compares are the clinic's census, made
+by plain SQL, the CRM's cards, read over HTTP, and the names of stages in the mapping.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from kreslo.connectors.model import Entity
+from kreslo.connectors.sandboxes import Census, ChainCensus
+from kreslo.mapping.model import AppointmentPlan, Phase
+from kreslo.sandbox.crm import SeenCard
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the mapping says of cards. `stages`: stage name a phase; `at`: the local time from which tomorrow and today
+    count; `messages`: names of message stages, which a visit whose patient is not sure must keep out of.
+    """
+
+    source_id: str
+    zone: ZoneInfo
+    stages: dict[Phase, str]
+    at: dict[Phase, time] = {}
+    messages: frozenset[str] = frozenset()
+    cancelled_unseen: bool = False
+    enquiries: bool = True
+
+
+def rules_of(plan: AppointmentPlan, *, source_id: str, zone: ZoneInfo, enquiries: bool) -> Rules:
+    return Rules(
+        source_id=source_id,
+        zone=zone,
+        stages={phase: rule.name for phase, rule in plan.stages.items()},
+        at={phase: rule.at for phase, rule in plan.stages.items()},
+        messages=frozenset(rule.name for rule in plan.stages.values() if rule.message),
+        cancelled_unseen=plan.cancelled_unseen,
+        enquiries=enquiries,
+    )
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """The clinic as it was counted at `now`."""
+
+    now: datetime
+    census: Census
+
+
+class Violation(msgspec.Struct, frozen=True, order=True):
+    """`rule`: missing, doubled, unasked, wrong stage, wrong patient, no enquiry, doubled enquiry, doubled key."""
+
+    rule: str
+    about: str
+    found: str = ""
+    expected: str = ""
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """`cards`: visit cards; `by_stage`: cards of ours by the name of their stage; `claimed`: visit cards made from a
+    lead; `alone`: visit cards without a contact, which is right only where a person is asked who it is.
+    """
+
+    violations: tuple[Violation, ...]
+    patients: int
+    appointments: int
+    enquiries: int
+    chains: int
+    contacts: int
+    cards: int
+    enquiry_cards: int
+    by_stage: dict[str, int]
+    claimed: int
+    alone: int
+
+
+def audit(cards: Sequence[SeenCard], rules: Rules, *, before: Moment, after: Moment) -> Audit:
+    """`before` and `after`: the clinic, unchanged, counted when the import began and when it had settled. The clock
+    may have moved a visit from one phase to the next in between; either is right then.
+    """
+    visits = {card.key: card for card in cards if card.entity is Entity.DEAL and card.key}
+    enquiry_cards = [card for card in cards if card.key.startswith(f"{rules.source_id}/enquiry/")]
+    ours = [card for card in cards if card.key and card.entity is not Entity.CONTACT]
+    violations = [
+        *_doubled_keys(cards),
+        *_chains(cards, rules, before, after),
+        *(_enquiries(cards, rules, after.census.enquiries) if rules.enquiries else ()),
+    ]
+    return Audit(
+        violations=tuple(sorted(violations)),
+        patients=after.census.patients,
+        appointments=after.census.appointments,
+        enquiries=len(after.census.enquiries),
+        chains=len(after.census.chains),
+        contacts=sum(1 for card in cards if card.entity is Entity.CONTACT and card.key),
+        cards=len(visits),
+        enquiry_cards=len(enquiry_cards),
+        by_stage=dict(Counter(card.stage for card in ours).most_common()),
+        claimed=sum(1 for card in visits.values() if card.lead),
+        alone=sum(1 for card in visits.values() if not card.contacts),
+    )
+
+
+def phases(chain: ChainCensus, rules: Rules, moments: Iterable[datetime]) -> set[Phase]:
+    """The phases in which the chain was at these moments, as the census and the calendar say."""
+    if chain.state != "upcoming":
+        return {Phase(chain.state)}
+    return {_clock_phase(chain.starts_at, rules, moment) for moment in moments}
+
+
+def _clock_phase(starts_at: datetime, rules: Rules, moment: datetime) -> Phase:
+    day = starts_at.astimezone(rules.zone).date()
+    for phase, back in ((Phase.TODAY, 0), (Phase.TOMORROW, 1)):
+        if phase not in rules.stages:
+            continue
+        since = datetime.combine(day - timedelta(days=back), rules.at.get(phase, time(0, 0)), rules.zone)
+        if moment >= since:
+            return phase
+    return Phase.UPCOMING
+
+
+def _doubled_keys(cards: Sequence[SeenCard]) -> Iterator[Violation]:
+    counted = Counter((card.entity, card.key) for card in cards if card.key)
+    for (entity, key), count in counted.items():
+        if count > 1:
+            yield Violation("doubled key", f"{entity} {key}", found=f"{count} cards", expected="1")
+
+
+def _chains(cards: Sequence[SeenCard], rules: Rules, before: Moment, after: Moment) -> Iterator[Violation]:
+    prefix = f"{rules.source_id}/appointment/"
+    deals = defaultdict(list)
+    for card in cards:
+        if card.entity is Entity.DEAL and card.key.startswith(prefix):
+            deals[card.key.removeprefix(prefix)].append(card)
+    contacts = {card.key: card.id for card in cards if card.entity is Entity.CONTACT and card.key}
+    earlier = {chain.ids[-1]: chain for chain in before.census.chains}
+    allowed: set[str] = set()
+    for chain in after.census.chains:
+        allowed.update(chain.ids)
+        # What the window or the clock has changed since the import began may be told either way.
+        states = [chain, *([earlier[chain.ids[-1]]] if chain.ids[-1] in earlier else [])]
+        found = [card for member in chain.ids for card in deals.get(member, ())]
+        about = f"{prefix}{chain.ids[-1]}"
+        wanted = set().union(*(phases(state, rules, (before.now, after.now)) for state in states))
+        if not found:
+            unseen = wanted & {Phase.CANCELLED, Phase.RESCHEDULED} and not rules.cancelled_unseen
+            if not unseen and chain.ids[-1] in earlier:
+                yield Violation("missing", about, found="no card", expected="1")
+            continue
+        if len(found) > 1:
+            yield Violation("doubled", about, found=", ".join(card.id for card in found), expected="1 card")
+        for card in found:
+            yield from _card(card, about, chain, wanted, rules, contacts)
+    allowed.update(member for chain in before.census.chains for member in chain.ids)
+    for member, found in deals.items():
+        if member not in allowed:
+            yield Violation(
+                "unasked",
+                f"{prefix}{member}",
+                found=f"card {found[0].id}",
+                expected="none: outside the horizon",
+            )
+
+
+def _card(
+    card: SeenCard,
+    about: str,
+    chain: ChainCensus,
+    wanted: set[Phase],
+    rules: Rules,
+    contacts: dict[str, str],
+) -> Iterator[Violation]:
+    upcoming = rules.stages[Phase.UPCOMING]
+    names = {rules.stages.get(phase, upcoming) for phase in wanted}
+    if not card.contacts and names & rules.messages:
+        names.add(upcoming)  # nobody knows yet who it is: kept where no robot writes to anybody
+    if card.stage not in names:
+        yield Violation("wrong stage", about, found=card.stage, expected=" / ".join(sorted(names)))
+    patient = contacts.get(f"{rules.source_id}/patient/{chain.patient_id}")
+    if card.contacts and patient not in card.contacts:
+        yield Violation(
+            "wrong patient",
+            about,
+            found=f"contacts {', '.join(card.contacts)}",
+            expected=f"contact {patient}",
+        )
+
+
+def _enquiries(cards: Sequence[SeenCard], rules: Rules, phones: Iterable[str]) -> Iterator[Violation]:
+    """A phone's enquiry card is the lead that carries an enquiry's key; or one open lead of the CRM's own."""
+    keyed: Counter[str] = Counter()
+    open_leads: Counter[str] = Counter()
+    for card in cards:
+        if card.entity is Entity.CONTACT:
+            continue
+        for phone in set(card.phones):
+            keyed[phone] += card.key.startswith(f"{rules.source_id}/enquiry/")
+            open_leads[phone] += card.entity is Entity.LEAD and not card.closed
+    for phone in phones:
+        about = f"{phone[:5]}***{phone[-2:]}"
+        if keyed[phone] > 1:
+            yield Violation("doubled enquiry", about, found=f"{keyed[phone]} cards", expected="1")
+        elif not keyed[phone] and not open_leads[phone]:
+            yield Violation("no enquiry", about, found="no card", expected="1")

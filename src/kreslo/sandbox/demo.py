@@ -1,0 +1,105 @@
+"""The demo's stage: a clinic made up on disk, and what points its mapping at it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kreslo.connectors.contract import source_connector
+from kreslo.connectors.errors import ConfigurationError
+from kreslo.connectors.sandboxes import SourceSandbox
+
+SOURCE = "ident"
+TARGET = "bitrix24"
+SEED = 20261101
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """When and how the clinic was made. A clinic of another day is stale: nobody worked in it since."""
+
+    seed: int
+    patients: int
+    day: str
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the demo keeps its things."""
+
+    folder: Path
+
+    @property
+    def clinic(self) -> Path:
+        return self.folder / "clinic.db"
+
+    @property
+    def stamp(self) -> Path:
+        return self.folder / "clinic.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.db"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "kreslo.log"
+
+    @property
+    def crm_log(self) -> Path:
+        return self.folder / "sandbox.log"
+
+    @property
+    def addresses(self) -> Path:
+        """Where everything of the running demo answers, as JSON, for scripts."""
+        return self.folder / "demo.json"
+
+    def clear(self, path: Path) -> None:
+        """Removes a SQLite database with what SQLite keeps beside it."""
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def clinic_sandbox() -> SourceSandbox:
+    """Raises ConfigurationError where the source's connector is not installed or ships no clinic."""
+    sandbox: SourceSandbox | None = source_connector(SOURCE).sandbox
+    if sandbox is None:
+        raise ConfigurationError(f'source "{SOURCE}" ships no demo clinic')
+    return sandbox
+
+
+def make_clinic(stage: Stage, *, now: datetime, patients: int, fresh: bool) -> bool:
+    """True where it had to be made: there was none, or it is of another day or size, or `fresh`."""
+    stamp = Stamp(seed=SEED, patients=patients, day=now.astimezone().date().isoformat())
+    if not fresh and stage.clinic.exists() and _read_stamp(stage.stamp) == stamp:
+        return False
+    stage.clear(stage.clinic)
+    stage.stamp.unlink(missing_ok=True)
+    clinic_sandbox().create(stage.clinic, seed=SEED, now=now, patients=patients)
+    # Last, so that a clinic that was broken off in the making is made again.
+    stage.stamp.write_bytes(msgspec.json.encode(stamp))
+    return True
+
+
+def demo_mapping() -> Path:
+    """The demo's mapping: package data in an installed Kreslo, `mappings/demo.yaml` in a checkout. Raises
+    ConfigurationError where it is in neither.
+    """
+    here = Path(__file__).resolve()
+    places = [here.with_name("demo.yaml"), here.parents[3] / "mappings" / "demo.yaml"]
+    for place in places:
+        if place.exists():
+            return place
+    raise ConfigurationError(f"the demo's mapping is missing; looked for {' and '.join(map(str, places))}")
+
+
+def environment(stage: Stage, crm_settings: dict[str, Any]) -> dict[str, str]:
+    """The `${…}` of the demo's mapping: `KRESLO_DEMO_<OPTION>` for every option of the clinic and of the CRM."""
+    options = {**clinic_sandbox().settings(stage.clinic.absolute()), **crm_settings}
+    return {f"KRESLO_DEMO_{name.upper()}": str(value) for name, value in options.items()}
+
+
+def _read_stamp(path: Path) -> Stamp | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Stamp)
+    except (OSError, msgspec.DecodeError):  # no stamp that can be read: as good as none
+        return None

@@ -1,0 +1,59 @@
+"""POST /hooks/{bridge}/{secret}: what a CRM sends when a card changed there."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, HTTPException, Request, status
+
+from kreslo.connectors.errors import DataError, PermissionDeniedError
+from kreslo.service.hosted import Hosted
+
+_log = structlog.get_logger(__name__)
+
+MOST_BYTES = 1_000_000
+"""A hook names one card, some hundred bytes; what is a thousand times larger is no hook."""
+
+
+def hook_routes(bridges: Mapping[str, Hosted], *, secret: str = "") -> APIRouter:
+    """`secret`: the last part of the address, where the administrator has set one; compared in constant time. The
+    CRM's own token in the body is the connector's matter. A hook is only taken down here and answered at once:
+    CRMs slow down or drop a listener that lets them wait.
+    """
+    routes = APIRouter(tags=["hooks"])
+
+    async def take(bridge: str, given: str, request: Request) -> dict[str, Any]:
+        hosted = bridges.get(bridge)
+        if hosted is None or not hmac.compare_digest(given.encode(), (secret or given).encode()):
+            # One answer for both: an outsider learns no bridge's name.
+            raise HTTPException(status.HTTP_404_NOT_FOUND, "no such hook")
+        body = await _body(request)
+        try:
+            taken = await hosted.accept_webhook(dict(request.headers), body)
+        except PermissionDeniedError as error:
+            _log.warning("a hook with a wrong secret was refused", bridge=bridge, detail=error.detail)
+            raise HTTPException(status.HTTP_403_FORBIDDEN, error.message) from error
+        except DataError as error:
+            _log.warning("a body that is no hook was refused", bridge=bridge, detail=error.detail)
+            raise HTTPException(status.HTTP_400_BAD_REQUEST, error.message) from error
+        return {"accepted": taken}
+
+    @routes.post("/hooks/{bridge}")
+    async def hook(bridge: str, request: Request) -> dict[str, Any]:
+        return await take(bridge, "", request)
+
+    @routes.post("/hooks/{bridge}/{given}")
+    async def secret_hook(bridge: str, given: str, request: Request) -> dict[str, Any]:
+        return await take(bridge, given, request)
+
+    return routes
+
+
+async def _body(request: Request) -> bytes:
+    taken = bytearray()
+    async for piece in request.stream():
+        taken += piece
+        if len(taken) > MOST_BYTES:
+            raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, "too large for a hook")
+    return bytes(taken)

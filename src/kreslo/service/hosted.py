@@ -1,0 +1,25 @@
+"""What the service needs of a bridge: the running `kreslo.sync.bridge.BridgeRun`, or a test's stand-in."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from kreslo.sync.status import BridgeStatus
+
+
+class Hosted(Protocol):
+    name: str
+
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+    def status(self) -> BridgeStatus: ...
+
+    async def nudge(self) -> None: ...
+
+    async def accept_webhook(self, headers: Mapping[str, str], body: bytes) -> int:
+        """How many events were taken. Raises PermissionDeniedError on a wrong secret, DataError on what is no hook."""
+        ...
+
+    async def last_changes(self, limit: int) -> Sequence[Any]: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,48 @@
+"""GET /: what the bridges do, on one plain page that needs nothing from outside the house."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from kreslo.service.hosted import Hosted
+
+LAST_CHANGES = 20
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A link of the page's head: the boards of the sandboxes in the demo."""
+
+    title: str
+    url: str
+
+
+def page_routes(bridges: Sequence[Hosted], *, links: Sequence[Link] = ()) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    pages = Environment(
+        loader=PackageLoader("kreslo.service"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters["moment"] = _moment
+    home = pages.get_template("home.html")
+
+    @routes.get("/")
+    async def show(_request: Request) -> HTMLResponse:
+        shown: list[dict[str, Any]] = [
+            {"status": bridge.status(), "changes": await bridge.last_changes(LAST_CHANGES)}
+            for bridge in bridges
+        ]
+        return HTMLResponse(home.render(bridges=shown, links=links))
+
+    return routes
+
+
+def _moment(value: datetime | None) -> str:
+    return value.astimezone().strftime("%d.%m %H:%M:%S") if value else "ещё не было"

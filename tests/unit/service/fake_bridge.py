@@ -1,0 +1,47 @@
+"""A bridge that does nothing but be asked."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from kreslo.sync.status import BridgeStatus
+
+
+class FakeBridge:
+    def __init__(self, name: str = "clinic", **status: Any) -> None:
+        self.name = name
+        self.state = BridgeStatus(name=name, source="ident", target="bitrix24", **status)
+        self.changes: list[Any] = []
+        self.hooks: list[tuple[Mapping[str, str], bytes]] = []
+        self.refuse: Exception | None = None
+        self.fail: Exception | None = None
+        self.closed = False
+        self.stopped = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        if self.fail:
+            raise self.fail
+        await stop.wait()
+        self.stopped = True
+
+    def status(self) -> BridgeStatus:
+        return self.state
+
+    def becomes(self, **status: Any) -> None:
+        self.state = msgspec.structs.replace(self.state, **status)
+
+    async def nudge(self) -> None: ...
+
+    async def accept_webhook(self, headers: Mapping[str, str], body: bytes) -> int:
+        if self.refuse:
+            raise self.refuse
+        self.hooks.append((headers, body))
+        return 1
+
+    async def last_changes(self, limit: int) -> Sequence[Any]:
+        return self.changes[:limit]
+
+    async def close(self) -> None:
+        self.closed = True
