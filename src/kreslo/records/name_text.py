@@ -63,7 +63,8 @@ def read_name(text: str) -> NameText:
 def fold(word: str) -> str:
     """For comparison: lower case, ё as е, no apostrophes and dots."""
     folded = unicodedata.normalize("NFC", word).casefold().translate(_APOSTROPHES)
-    return unicodedata.normalize("NFC", folded).replace("ё", "е").replace("'", "").replace(".", "")
+    folded = unicodedata.normalize("NFC", folded).replace("ё", "е").replace("'", "").replace(".", "")
+    return unicodedata.normalize("NFC", folded)
 
 
 def is_initial(word: str) -> bool:
