@@ -53,7 +53,9 @@ def complete_local(text: str, country_code: int, area_code: str) -> str:
     """
 
     def completed(match: re.Match[str]) -> str:
-        if text[: match.start()].rstrip().endswith("доб.") or match[0].startswith("+"):
+        if text[max(0, match.start() - 6) : match.start()].rstrip().endswith("доб.") or match[0].startswith(
+            "+"
+        ):
             return match[0]
         pieces = match[0].split()
         if not all(_is_local(piece) for piece in pieces):
