@@ -7,7 +7,7 @@ import msgspec
 
 from connectors.bitrix24.answers import Refusal
 from connectors.bitrix24.client import Client, Reply, accepted
-from connectors.bitrix24.entities import DEAL, KINDS, LEAD, LEAD_FUNNEL, Kind
+from connectors.bitrix24.entities import DEAL, KINDS, LEAD_FUNNEL, Kind
 from connectors.bitrix24.fields import Field
 from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.wire import Call, rows, section
@@ -55,8 +55,8 @@ _PLACES = frozenset(("STAGE_ID", "STATUS_ID", "CATEGORY_ID", "CONTACT_ID", "CONT
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
-    """The catalog, and what the wire needs beyond it. `currency`: the portal's base currency; `sorts` and `rows`:
-    the rows of crm.status.list by dictionary, for `setup`.
+    """The catalog, and what the wire needs beyond it. `currency`: the portal's base currency; `statuses`: the rows
+    of crm.status.list by dictionary.
     """
 
     catalog: Catalog
@@ -89,7 +89,7 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
         "profile": Call("profile"),
         "categories": Call("crm.category.list", {"entityTypeId": DEAL.type_id}),
         "statuses": Call("crm.status.list", {"order": {"SORT": "ASC"}}),
-        "currency": Call("crm.currency.base.get"),
+        "currency": Call("crm.currency.list"),
         "users": Call("user.get", {"start": 0}),
     }
     for kind in KINDS:
@@ -111,8 +111,9 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
         key_fields={entity: options.key_field for entity in fields if options.key_field in fields[entity]},
         me=options.user or str(profile.get("ID", "")),
     )
-    base = currency.result if not isinstance(currency, Refusal) and isinstance(currency.result, str) else ""
-    return Schema(catalog=catalog, fields=fields, currency=base or "RUB", statuses=statuses)
+    currencies = [] if isinstance(currency, Refusal) else rows(currency.result)
+    base = next((str(row.get("CURRENCY")) for row in currencies if row.get("BASE") == "Y"), "RUB")
+    return Schema(catalog=catalog, fields=fields, currency=base, statuses=statuses)
 
 
 async def _users(client: Client, first: Reply) -> tuple[User, ...]:
@@ -297,5 +298,3 @@ def _whole(value: Any) -> int:
     except (TypeError, ValueError):
         return 0
 
-
-__all__ = ["LEAD", "Schema", "load", "semantic_of", "stage_dictionary"]

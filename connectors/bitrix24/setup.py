@@ -140,11 +140,10 @@ class Setup:
             await self._winning(funnel, stage, winning, fresh=fresh)
         opened = [stage for stage in missing if stage.semantic is not Semantic.LOST]
         lost = [stage for stage in missing if stage.semantic is Semantic.LOST]
-        last_open = max((_sort(row) for row in present if semantic_of(row) is Semantic.OPEN), default=0)
-        await self._make_room(funnel, present, last_open + _STEP * len(opened))
-        last = max((_sort(row) for row in present), default=0) + _STEP * (len(opened) + 1)
-        for at, stage in enumerate(opened):
-            await self._add_stage(dictionary, stage, last_open + _STEP * (at + 1))
+        sorts = await self._room(funnel, present, len(opened))
+        for stage, sort in zip(opened, sorts, strict=True):
+            await self._add_stage(dictionary, stage, sort)
+        last = max([*sorts, *(_sort(row) for row in present)], default=0)
         for at, stage in enumerate(lost):
             await self._add_stage(dictionary, stage, last + _STEP * (at + 1))
 
@@ -162,17 +161,22 @@ class Setup:
             f"«{winning.get('NAME')}»: назовите её так в портале или укажите её имя в настройке"
         )
 
-    async def _make_room(self, funnel: str, present: list[dict[str, Any]], upto: int) -> None:
+    async def _room(self, funnel: str, present: list[dict[str, Any]], count: int) -> list[int]:
+        """Sorts for so many new open stages, between the last open one and the first final one; the final ones are
+        moved on where there is no room.
+        """
+        last_open = max((_sort(row) for row in present if semantic_of(row) is Semantic.OPEN), default=0)
         finals = [row for row in present if semantic_of(row) is not Semantic.OPEN]
-        first = min((_sort(row) for row in finals), default=upto + 1)
-        if first > upto:
-            return
+        first_final = min((_sort(row) for row in finals), default=last_open + _STEP * (count + 1))
+        if first_final - last_open > count:
+            step = (first_final - last_open) / (count + 1)
+            return [last_open + max(at + 1, int(step * (at + 1))) for at in range(count)]
         for row in finals:
-            sort = _sort(row) + upto - first + _STEP
+            sort = _sort(row) + last_open - first_final + _STEP * (count + 1)
             line = f"Порядок стадии «{row.get('NAME')}» в воронке «{funnel}»: {sort}"
-            await self._make(
-                line, Call("crm.status.update", {"id": str(row["ID"]), "fields": {"SORT": sort}})
-            )
+            await self._make(line, Call("crm.status.update", {"id": str(row["ID"]), "fields": {"SORT": sort}}))
+            row["SORT"] = str(sort)
+        return [last_open + _STEP * (at + 1) for at in range(count)]
 
     async def _add_stage(self, dictionary: str, stage: NeededStage, sort: int) -> None:
         fields: dict[str, Any] = {
