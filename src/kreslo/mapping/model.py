@@ -4,6 +4,7 @@ Decisions read this and nothing else of the mapping. Stages and fields are the C
 timedeltas; expressions are compiled. `kreslo.mapping.load` makes it.
 """
 
+from collections.abc import Mapping
 from datetime import time, timedelta
 from enum import StrEnum
 from typing import Any, Literal
@@ -11,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kreslo.connectors.model import Entity, FieldType, StageRef
+from kreslo.connectors.model import Entity, FieldType, StageRef, Value
 from kreslo.mapping.expressions import Expression, Template
+from kreslo.mapping.values import fitted
 
 
 class Phase(StrEnum):
@@ -43,7 +45,9 @@ class FieldMode(StrEnum):
 
 
 class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One target field and where its value comes from. `when`: without it true, the field is left alone."""
+    """One target field and where its value comes from. `when`: without it true, the field is left alone. `multiple`:
+    the field holds several values.
+    """
 
     code: str
     title: str
@@ -52,6 +56,16 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     mode: FieldMode = FieldMode.MIS
     never_clear: bool = False
     when: Expression | None = None
+    multiple: bool = False
+
+    def applies(self, scope: Mapping[str, Any]) -> bool:
+        """Whether the field is written at all in this scope. Raises EvaluationError."""
+        return self.when is None or self.when.evaluate(scope) is True
+
+    def compute(self, scope: Mapping[str, Any]) -> Value:
+        """The field's value in its neutral form; None is empty. Raises EvaluationError."""
+        value = self.value.render(scope) if isinstance(self.value, Template) else self.value.evaluate(scope)
+        return fitted(value, self.type, multiple=self.multiple)
 
 
 class StageRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,8 +203,8 @@ class Horizon(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bridge(msgspec.Struct, frozen=True, kw_only=True):
-    """One bridge, ready to decide with. `source_id` stands in external keys. `fingerprint`: hash of the mapping's text
-    and of the catalog's part that it uses; when it changes, every case is decided again. `terminal`: every stage of
+    """One bridge, ready to decide with. `source_id` stands in external keys. `fingerprint`: hash of all that the
+    mapping means, with the part of the catalog that it uses; when it changes, every case is decided again. `terminal`: every stage of
     the CRM that closes a card (won or lost), used by the guards. `language`: of what staff see.
     """
 
@@ -216,3 +230,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any]
     every: float = 5.0
     cron: str = ""
+
+    def __repr__(self) -> str:
+        """Without the options' values: some are secrets."""
+        return f"EndpointSettings(connector={self.connector!r}, options={sorted(self.options)})"

@@ -20,11 +20,14 @@ T = TypeVar("T")
 
 
 class Reader:
-    """`text`: the whole file. `environ`: what `${NAME}` means in `source:` and `target:`. `faults` grows."""
+    """`text`: the whole file. `environ`: what `${NAME}` means in `source:` and `target:`; where not `filled`, it stays
+    as it stands. `faults` grows.
+    """
 
-    def __init__(self, text: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, text: str, environ: Mapping[str, str], *, filled: bool = True) -> None:
         self.text = text
         self.environ = environ
+        self.filled = filled
         self.faults: list[Fault] = []
 
     def fault(self, where: Node | At, message: str, offset: int = 0) -> None:
@@ -196,7 +199,7 @@ class Reader:
             )
             return ""
 
-        return _ENVIRONMENT.sub(fill, value)
+        return _ENVIRONMENT.sub(fill, value) if self.filled else value
 
 
 class Section:

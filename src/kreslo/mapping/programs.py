@@ -15,7 +15,7 @@ from typing import Any
 
 import cel
 import msgspec
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 from kreslo.connectors.errors import ConfigurationError, DataError
 from kreslo.records import Phone
@@ -133,7 +133,9 @@ def compiled(source: str) -> Program:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "…"?`, or nothing where no known word is near."""
-    near = process.extractOne(word, list(known), score_cutoff=65)
+    near = process.extractOne(
+        word, list(known), scorer=fuzz.ratio, processor=lambda text: str(text).casefold(), score_cutoff=75
+    )
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
