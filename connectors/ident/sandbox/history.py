@@ -185,7 +185,8 @@ def _fate(chance: Random, diary: Diary, moving: _Moving, visit: Visit) -> None:
     # A cancellation lies between entry and start, and is seen only if it lies before now.
     until = min(visit.start, diary.now)
     call = visit.added + (until - visit.added) * (0.15 + 0.8 * chance.random())
-    call = call.replace(microsecond=0)
+    by_day = office_hours(chance, call)
+    call = by_day if by_day > visit.added else call.replace(microsecond=0)
     called = call > visit.added
     upcoming = visit.start >= diary.now
     if upcoming:

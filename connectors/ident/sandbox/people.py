@@ -199,8 +199,8 @@ def _birthday(chance: Random, born: date) -> str | None:
         return f"{born:%d.%m.%Y} 0:00:00"
     if roll < 0.94:
         return f"{born:%Y-%m-%d} 00:00:00.000"
-    if roll < 0.95:
-        return f"{born:%Y} г."
+    if roll < 0.942:
+        return f"{born:%Y} г."  # a card that says no more than the year
     return None if roll < 0.98 else ""
 
 
