@@ -1,7 +1,6 @@
 """A running bridge: one mapping, one source, one target, one journal; one loop that turns."""
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from kreslo.connectors.errors import (
 from kreslo.connectors.model import Event, Outcome, OutcomeKind, Problem
 from kreslo.journal import BridgeJournal, Journal
 from kreslo.journal.model import Priority
-from kreslo.mapping.load import MappingFile, load_mapping, resolve
+from kreslo.mapping.load import MappingFile, load, resolve
 from kreslo.mapping.model import Bridge
 from kreslo.sync.deciding import Decider
 from kreslo.sync.delivering import Deliverer
@@ -254,7 +253,7 @@ async def open_bridge(
     Raises KresloError with a message for the user: a wrong mapping or option, a side that does not answer, a login
     that is refused, a state that cannot be written.
     """
-    mapping = load_mapping(path, os.environ if env is None else env)
+    mapping = load(path, environ=env)
     threads: Threads = InPlace() if in_place else WorkerThread()
     whole: Journal | None = None
     source: Source | None = None
@@ -267,7 +266,7 @@ async def open_bridge(
         _fail_on([*await source.check(), *await target.check()])
         catalog = await target.catalog()
         bridge = resolve(mapping, catalog)
-        journal = whole.bridge(mapping.name, mapping.source_id)
+        journal = whole.bridge(mapping.name, mapping.endpoints.source_id)
         run = BridgeRun(
             mapping=mapping,
             bridge=bridge,
