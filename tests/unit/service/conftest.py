@@ -1,11 +1,15 @@
-"""A bridge that does nothing but be asked."""
+"""A bridge that does nothing but be asked, and the service in front of it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import httpx
 import msgspec
+import pytest
 
+from kreslo.service.app import create_app
+from kreslo.service.page import Link
 from kreslo.sync.status import BridgeStatus
 
 
@@ -45,3 +49,15 @@ class FakeBridge:
 
     async def close(self) -> None:
         self.closed = True
+
+
+@pytest.fixture
+def bridge() -> FakeBridge:
+    return FakeBridge(live=True, ready=True)
+
+
+@pytest.fixture
+async def client(bridge: FakeBridge) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app([bridge], links=[Link("Доски CRM", "http://127.0.0.1:1/")], hook_secret="unguessable")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kreslo") as client:
+        yield client

@@ -1,0 +1,57 @@
+# What the machine must have: python3 (3.11 or newer, with venv), make and git. All else is installed into .venv,
+# by name, version and hash.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# The version is pinned in requirements/dev.txt; `make lock` alone needs uv itself.
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url --quiet
+
+.DELETE_ON_ERROR:
+.PHONY: help install demo test unit lint lock clean
+
+help:
+	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
+	@echo "make demo ONCE=1     the same, once: import, audit, one line of JSON"
+	@echo "                     SPEED=60 clinic minutes a minute, PATIENTS=6000"
+	@echo "make test            lint and all tests;  make unit: the fast ones;  make lint"
+	@echo "make lock            requirements/*.txt anew (needs uv);  make clean: what was made here"
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Kreslo needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+# One set of packages for the demo and the tests: an editable install needs the build backend, which is in dev.txt.
+.venv/.installed: .venv/.made requirements/dev.txt pyproject.toml
+	@echo "Installing packages into .venv (once)"
+	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@$(PIP) install --quiet --no-build-isolation --no-deps --no-index -e .
+	@touch $@
+
+install: .venv/.installed
+
+demo: .venv/.installed
+	@$(BIN)/kreslo demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
+
+test: lint
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+unit: .venv/.installed
+	@$(BIN)/python -m pytest -m "not slow" tests/unit $(ARGS)
+
+lint: .venv/.installed
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: install it with pip or your system's packages"; exit 1; }
+	$(LOCK) --output-file requirements/run.txt
+	$(LOCK) --group dev --output-file requirements/dev.txt
+
+clean:
+	rm -rf .venv .demo .kreslo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find src connectors tests -name __pycache__ -type d -prune -exec rm -rf {} +
