@@ -21,8 +21,8 @@ def is_code(name: str) -> bool:
 
 
 def needed(draft: Draft) -> Needed:
-    """Fields by title with the type that their value has, stages by name in the order of a visit's life, and a key
-    field for every entity that the mapping writes.
+    """Fields by title with the type that their value has, stages by name in the order of a visit's life (stages that
+    visits are claimed from after that of new enquiries), and a key field for every entity that the mapping writes.
     """
     fields = [NeededField(entity, KEY_TITLE, FieldType.TEXT) for entity in entities(draft)]
     stages: list[NeededStage] = []
@@ -31,14 +31,15 @@ def needed(draft: Draft) -> Needed:
     if draft.appointment:
         fields += _fields(Entity.DEAL, draft.appointment.fields)
         stages += _visit_stages(draft.appointment)
+        if draft.enquiry:
+            stages += list(_enquiry_stages(draft.enquiry))[:1]
+        stages += _claim_stages(draft.appointment)
         claim = draft.appointment.claim
         if claim and claim.relation_field and not is_code(claim.relation_field.text):
             fields.append(NeededField(Entity.DEAL, claim.relation_field.text, FieldType.TEXT))
     if draft.enquiry:
         fields += _fields(Entity.LEAD if draft.enquiry.pool.leads else Entity.DEAL, draft.enquiry.fields)
         stages += _enquiry_stages(draft.enquiry)
-    if draft.appointment:
-        stages += _claim_stages(draft.appointment)
     return Needed(fields=tuple(dict.fromkeys(fields)), stages=tuple(_unique(stages)))
 
 
