@@ -1,7 +1,7 @@
 """The demo clinic: a made-up dental clinic in iDent's own tables, and the life in it.
 
-All people and telephone numbers are invented. See docs for what it shows; `schema.sql` for what is iDent's and what is
-assumed.
+All people and telephone numbers are invented. `schema.sql` says which names are iDent's and which are assumed;
+`scenes.py` what every such clinic shows around its `now`.
 """
 
 from collections.abc import Sequence

@@ -92,6 +92,12 @@ def put_off(connection: sqlite3.Connection, now: datetime, chance: Random) -> in
 
 
 def ask(connection: sqlite3.Connection, now: datetime, chance: Random, phone: str) -> int:
+    """Somebody asks, from this phone; one time in four it is a patient with a visit ahead, from their own."""
+    if chance.random() < 0.25 and (row := one_ahead(connection, now, chance)):
+        (cell,) = connection.execute(
+            "SELECT MobilePhone FROM Persons WHERE ID = ?", (row["ID_Patients"],)
+        ).fetchone()
+        phone = next(iter(phones.written(cell)), phone)
     name, result = chance.choice(MEN + WOMEN), chance.choice(("Узнавали цену", "Подумает", "Перезвонит сам"))
     return program.enquiry(connection, now, phone=phones.typed(chance, phone), name=name, result=result)
 

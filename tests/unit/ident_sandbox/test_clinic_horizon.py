@@ -51,7 +51,10 @@ def test_chains_of_two_and_of_three_are_there_told_and_inferred(small: Path, cou
     assert lengths[2] >= 5
     assert lengths[3] >= 1
     with closing(sqlite3.connect(small)) as connection:
-        told = {str(row[0]) for row in connection.execute("SELECT ID FROM Receptions WHERE ID_ReceptionsTransferFrom > 0")}
+        told = {
+            str(row[0])
+            for row in connection.execute("SELECT ID FROM Receptions WHERE ID_ReceptionsTransferFrom > 0")
+        }
     inferred = [chain for chain in count.chains if len(chain.ids) > 1 and not told & set(chain.ids)]
     assert Counter(chain.state for chain in inferred) == {"upcoming": 2, "completed": 1}
 
@@ -76,7 +79,9 @@ def test_enquiries_are_of_strangers_of_patients_with_a_visit_ahead_and_of_one_wh
     with closing(sqlite3.connect(small)) as connection:
         people = dict(connection.execute("SELECT ID, MobilePhone FROM Persons").fetchall())
         since = str(local(NOW - PAST))
-        cells = connection.execute("SELECT Phone FROM KresloDemoEnquiries WHERE DateTimeAdded >= ?", (since,)).fetchall()
+        cells = connection.execute(
+            "SELECT Phone FROM KresloDemoEnquiries WHERE DateTimeAdded >= ?", (since,)
+        ).fetchall()
     asked = Counter(number for (cell,) in cells for number in phones.written(cell))
     known = {number for cell in people.values() for number in phones.written(cell)}
     ahead = {

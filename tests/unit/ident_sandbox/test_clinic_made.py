@@ -1,4 +1,5 @@
 """The clinic as it is made: the same by seed, sound, and with nothing from the future."""
+# ruff: noqa: S608 - the names put into SQL are this file's own
 
 import sqlite3
 from contextlib import closing
@@ -73,7 +74,9 @@ def test_has_two_branches_six_chairs_and_twelve_doctors_one_with_two_living_prof
         ("PaymentsIn", "ID_Patients", "Patients.ID_Persons"),
     ],
 )
-def test_every_reference_leads_somewhere(db: sqlite3.Connection, table: str, column: str, target: str) -> None:
+def test_every_reference_leads_somewhere(
+    db: sqlite3.Connection, table: str, column: str, target: str
+) -> None:
     other, key = target.split(".")
     used = f"SELECT COUNT(*) FROM {table} WHERE {column} IS NOT NULL"
     lost = f"{used} AND {column} NOT IN (SELECT {key} FROM {other})"
@@ -141,7 +144,9 @@ def test_insured_visits_show_by_the_flag_or_by_a_zero_sum_alone(db: sqlite3.Conn
 
 def test_some_visits_have_two_orders_and_some_are_ended_without_a_bill(db: sqlite3.Connection) -> None:
     doubles = db.execute("SELECT 1 FROM Orders GROUP BY ID_Receptions HAVING COUNT(*) = 2").fetchall()
-    unbilled = db.execute("SELECT 1 FROM Receptions WHERE ReceptionEnded IS NOT NULL AND CheckIssued IS NULL").fetchall()
+    unbilled = db.execute(
+        "SELECT 1 FROM Receptions WHERE ReceptionEnded IS NOT NULL AND CheckIssued IS NULL"
+    ).fetchall()
     assert doubles
     assert unbilled
 
@@ -167,8 +172,12 @@ def test_phone_cells_and_birth_dates_come_in_many_shapes(db: sqlite3.Connection)
 
 def test_families_share_phones_and_children_name_a_parent_who_is_a_patient(db: sqlite3.Connection) -> None:
     adults = {
-        f"{row['Surname']} {row['Name']} {row['Patronymic'] or ''}".strip(): set(phones.written(row["MobilePhone"]))
-        for row in db.execute("SELECT p.* FROM Persons p JOIN Patients t ON t.ID_Persons = p.ID WHERE ParentSNP IS NULL")
+        f"{row['Surname']} {row['Name']} {row['Patronymic'] or ''}".strip(): set(
+            phones.written(row["MobilePhone"])
+        )
+        for row in db.execute(
+            "SELECT p.* FROM Persons p JOIN Patients t ON t.ID_Persons = p.ID WHERE ParentSNP IS NULL"
+        )
     }
     children = db.execute(
         "SELECT p.MobilePhone, t.ParentSNP FROM Patients t JOIN Persons p ON p.ID = t.ID_Persons WHERE ParentSNP > ''"
@@ -217,5 +226,8 @@ def test_settings_name_the_file_the_zone_and_the_branches(tmp_path: Path) -> Non
     settings = sandbox.settings(tmp_path / "clinic.db")
     assert settings["database"] == f"sqlite:///{tmp_path}/clinic.db"
     assert settings["timezone"] == "Europe/Moscow"
-    assert {number: branch["area_code"] for number, branch in settings["branches"].items()} == {"1": "473", "2": "473"}
+    assert {number: branch["area_code"] for number, branch in settings["branches"].items()} == {
+        "1": "473",
+        "2": "473",
+    }
     assert all(branch["address"] for branch in settings["branches"].values())
