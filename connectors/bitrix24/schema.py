@@ -297,4 +297,3 @@ def _whole(value: Any) -> int:
         return int(value)
     except (TypeError, ValueError):
         return 0
-

@@ -174,7 +174,9 @@ class Setup:
         for row in finals:
             sort = _sort(row) + last_open - first_final + _STEP * (count + 1)
             line = f"Порядок стадии «{row.get('NAME')}» в воронке «{funnel}»: {sort}"
-            await self._make(line, Call("crm.status.update", {"id": str(row["ID"]), "fields": {"SORT": sort}}))
+            await self._make(
+                line, Call("crm.status.update", {"id": str(row["ID"]), "fields": {"SORT": sort}})
+            )
             row["SORT"] = str(sort)
         return [last_open + _STEP * (at + 1) for at in range(count)]
 

@@ -1,10 +1,35 @@
 """The Bitrix24 target against its sandbox portal: the contract of all targets, then the portal's own traps."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import pytest
 
 from connectors.bitrix24 import connector as bitrix24
+from connectors.bitrix24.sandbox.cards import Kind
 from kreslo.connectors.contract import Target
-from kreslo.connectors.testing import TargetContract, TargetRig
+from kreslo.connectors.errors import ConfigurationError, ErrorKind
+from kreslo.connectors.model import (
+    AddTask,
+    ById,
+    ByKey,
+    ByPhone,
+    CreateCard,
+    CreatedSince,
+    Entity,
+    Needed,
+    NeededStage,
+    OutcomeKind,
+    Semantic,
+    StageRef,
+    UpdateCard,
+)
+from kreslo.connectors.testing import TargetContract, TargetRig, open_rig
+
+KEY = "UF_CRM_KRESLO_KEY"
+PHONE = "+79001234567"
 
 
 class TestBitrix24Target(TargetContract):
@@ -25,4 +50,254 @@ class TestBitrix24Target(TargetContract):
 class TestBitrix24TargetOfTheOldDocumentation(TestBitrix24Target):
     """The other set of HTTP statuses, and a search by phone that minds the spelling."""
 
-    switches: dict[str, Any] = {"status_set": "old", "phone_search": "format_sensitive"}  # noqa: RUF012
+    switches: ClassVar[dict[str, Any]] = {"status_set": "old", "phone_search": "format_sensitive"}
+    spelling = "89001234567"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[TargetRig]:
+    async with open_rig(bitrix24) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        await rig.refresh()
+        yield rig
+
+
+async def create(rig: TargetRig, entity: Entity = Entity.DEAL, key: str = "mis/x/1", **rest: Any) -> str:
+    (made,) = await rig.apply(CreateCard(entity=entity, key=key, **rest))
+    assert made.kind is OutcomeKind.CONFIRMED, made
+    return made.target_id
+
+
+# --- filters that vanish ----------------------------------------------------------------------------------------
+
+
+async def test_a_key_field_that_was_deleted_stops_the_search_instead_of_finding_strangers(
+    rig: TargetRig,
+) -> None:
+    for number in range(60):
+        await rig.staff("create", entity="contact", fields={"LAST_NAME": f"Чужой{number}"})
+    del rig.app.state.portal.fields(Kind.CONTACT)[KEY]
+    with pytest.raises(ConfigurationError, match=KEY):
+        await rig.find(ByKey(Entity.CONTACT, "mis/patient/1"))
+
+
+async def test_without_a_key_field_nothing_is_created(rig: TargetRig) -> None:
+    del rig.app.state.portal.fields(Kind.DEAL)[KEY]
+    await rig.refresh()
+    (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="mis/x/1"))
+    assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.CONFIGURATION)
+    assert await rig.state("deals") == []
+    with pytest.raises(ConfigurationError, match="kreslo setup"):
+        await rig.find(ByKey(Entity.DEAL, "mis/x/1"))
+
+
+async def test_foreign_cards_are_not_touched_by_a_search_over_many_pages(rig: TargetRig) -> None:
+    for number in range(120):
+        await rig.staff("create", entity="deal", fields={"TITLE": f"Чужая {number}"})
+    mine = await create(rig)
+    assert [card.id for card in await rig.find(ByKey(Entity.DEAL, "mis/x/1"))] == [mine]
+    since = rig.clock.now() - timedelta(hours=1)
+    assert len(await rig.find(CreatedSince(Entity.DEAL, since))) == 121
+
+
+# --- leads --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_deal_is_made_from_a_lead_whole_in_one_call(rig: TargetRig) -> None:
+    lead = await create(rig, Entity.LEAD, "mis/enquiry/1", fields={"NAME": "Анна", "PHONE": (PHONE,)})
+    contact = await create(rig, Entity.CONTACT, "mis/patient/1", fields={"NAME": "Анна"})
+    deal = await create(
+        rig,
+        key="mis/appointment/1",
+        lead=lead,
+        contacts=(contact,),
+        stage=StageRef("0", "PREPARATION"),
+        fields={"OPPORTUNITY": Decimal(1500), "SOURCE_ID": "Звонок", "UTM_SOURCE": "yandex"},
+    )
+    (card,) = await rig.find(ById(Entity.DEAL, deal))
+    assert (card.lead, card.contacts, card.key) == (lead, (contact,), "mis/appointment/1")
+    assert card.stage == StageRef("0", "PREPARATION")
+    assert (card.fields["OPPORTUNITY"], card.fields["SOURCE_ID"]) == (Decimal("1500.00"), "Звонок")
+    (outcome,) = await rig.apply(UpdateCard(entity=Entity.LEAD, id=lead, stage=StageRef("", "CONVERTED")))
+    assert outcome.kind is OutcomeKind.CONFIRMED
+    (lead_card,) = await rig.find(ById(Entity.LEAD, lead))
+    assert lead_card.semantic is Semantic.WON
+
+
+async def test_leads_are_found_by_their_own_phone_and_by_that_of_their_contact(rig: TargetRig) -> None:
+    contact = await create(rig, Entity.CONTACT, "mis/patient/1", fields={"NAME": "Анна", "PHONE": (PHONE,)})
+    own = await create(rig, Entity.LEAD, "a/1", fields={"PHONE": ("+79007654321",)})
+    hers = await create(rig, Entity.LEAD, "a/2", contacts=(contact,))
+    junk = await create(rig, Entity.LEAD, "a/3", contacts=(contact,), stage=StageRef("", "JUNK"))
+    both = await rig.find(ByPhone(Entity.LEAD, (PHONE, "+79007654321")))
+    assert [card.id for card in both] == sorted([own, hers, junk], key=int)
+    open_ones = await rig.find(ByPhone(Entity.LEAD, (PHONE,), open_only=True))
+    assert [card.id for card in open_ones] == [hers]
+
+
+@pytest.mark.parametrize(("takes", "kind"), [(True, OutcomeKind.CONFIRMED), (False, OutcomeKind.PERMANENT)])
+async def test_a_lead_given_to_a_deal_that_exists_is_confirmed_only_if_the_portal_took_it(
+    takes: bool, kind: OutcomeKind
+) -> None:
+    async with open_rig(bitrix24, switches={"lead_id_on_update": takes}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        lead, deal = await create(rig, Entity.LEAD, "a/1"), await create(rig)
+        (outcome,) = await rig.apply(UpdateCard(entity=Entity.DEAL, id=deal, lead=lead))
+        assert outcome.kind is kind
+        (card,) = await rig.find(ById(Entity.DEAL, deal))
+        assert card.lead == (lead if takes else "")
+
+
+async def test_a_quiet_lead_starts_no_robots(rig: TargetRig) -> None:
+    await rig.control("POST", "robots", {"entity": "lead", "stage": "Новый"})
+    await create(rig, Entity.LEAD, "a/1", quiet=True)
+    assert await rig.state("messages") == []
+    await create(rig, Entity.LEAD, "a/2")
+    assert len(await rig.state("messages")) == 1
+
+
+# --- amounts, texts, tasks ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_an_amount_stays_whatever_the_products_say(alone: bool) -> None:
+    async with open_rig(bitrix24, switches={"opportunity_alone_manual": alone}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        deal = await create(rig, fields={"OPPORTUNITY": Decimal("99.5")})
+        (outcome,) = await rig.apply(
+            UpdateCard(entity=Entity.DEAL, id=deal, fields={"OPPORTUNITY": Decimal(0)}),
+        )
+        assert outcome.kind is OutcomeKind.CONFIRMED
+        (card,) = await rig.find(ById(Entity.DEAL, deal))
+        assert (
+            card.fields["OPPORTUNITY"] is None is rig.target.canonical(Entity.DEAL, "OPPORTUNITY", Decimal(0))
+        )
+        assert card.fields["IS_MANUAL_OPPORTUNITY"] is True
+
+
+async def test_a_text_with_a_batch_reference_is_written_as_it_is(rig: TargetRig) -> None:
+    texts = ["обычный", "$result[c0000]", "тоже обычный"]
+    outcomes = await rig.apply(
+        *(
+            CreateCard(entity=Entity.DEAL, key=f"k/{at}", fields={"TITLE": text})
+            for at, text in enumerate(texts)
+        )
+    )
+    for one, text in zip(outcomes, texts, strict=True):
+        (card,) = await rig.find(ById(Entity.DEAL, one.target_id))
+        assert card.title == text
+
+
+async def test_a_task_goes_to_the_responsible_of_its_card(rig: TargetRig) -> None:
+    made = await rig.staff("create", entity="deal", fields={"TITLE": "Чужая", "ASSIGNED_BY_ID": 4})
+    due = rig.clock.now() + timedelta(hours=2)
+    task = AddTask(entity=Entity.DEAL, id=str(made["id"]), marker="kreslo:i1", text="Перезвонить", due_at=due)
+    await rig.apply(task, AddTask(**{**{n: getattr(task, n) for n in task.__struct_fields__}, "user": "5"}))
+    todos = await rig.state("todos")
+    assert [todo["responsible_id"] for todo in todos] == [4, 5]
+    assert todos[0]["subject"] == "Перезвонить"
+    (missing,) = await rig.apply(AddTask(entity=Entity.DEAL, id="777", marker="m", text="т", due_at=due))
+    assert (missing.kind, missing.error) == (OutcomeKind.PERMANENT, ErrorKind.DATA)
+
+
+# --- limits and faults of batches -----------------------------------------------------------------------------------
+
+
+async def test_a_batch_that_was_cut_leaves_every_change_unknown_and_some_of_them_done(rig: TargetRig) -> None:
+    since = rig.clock.now()
+    await rig.fault("cut", commands=3)
+    outcomes = await rig.apply(*(CreateCard(entity=Entity.DEAL, key=f"k/{at}") for at in range(10)))
+    assert {one.kind for one in outcomes} == {OutcomeKind.UNKNOWN}
+    assert {one.target_id for one in outcomes} == {""}
+    found = await rig.find(CreatedSince(Entity.DEAL, since))
+    assert [card.key for card in found] == ["k/0", "k/1", "k/2"]
+
+
+async def test_after_a_request_without_an_answer_the_rest_is_not_sent(rig: TargetRig) -> None:
+    await rig.fault("504html")
+    outcomes = await rig.apply(*(CreateCard(entity=Entity.DEAL, key=f"k/{at}") for at in range(40)))
+    kinds = [one.kind for one in outcomes]
+    assert kinds == [OutcomeKind.UNKNOWN] * 25 + [OutcomeKind.TRANSIENT] * 15
+    assert outcomes[-1].error is ErrorKind.OUTAGE
+
+
+async def test_a_method_that_has_used_its_time_up_is_parked_and_others_go_on(rig: TargetRig) -> None:
+    deal = await create(rig)
+    await rig.control("POST", "costs", {"crm.deal.add": 60.0})
+    outcomes = []
+    for at in range(12):
+        outcomes += await rig.apply(CreateCard(entity=Entity.DEAL, key=f"k/{at}"))
+    assert [one.kind for one in outcomes] == [OutcomeKind.CONFIRMED] * 8 + [OutcomeKind.TRANSIENT] * 4
+    assert outcomes[-1].error is ErrorKind.LIMIT
+    assert outcomes[-1].retry_after is not None
+    assert 0 < outcomes[-1].retry_after <= 600
+    (other,) = await rig.apply(UpdateCard(entity=Entity.DEAL, id=deal, fields={"TITLE": "Идёт"}))
+    assert other.kind is OutcomeKind.CONFIRMED
+    assert (await rig.control("GET", "stats"))["operating_refusals"] == 0
+    rig.clock.advance(outcomes[-1].retry_after + 1)
+    assert (await rig.apply(CreateCard(entity=Entity.DEAL, key="k/20")))[0].kind is OutcomeKind.CONFIRMED
+
+
+async def test_a_limit_that_is_lower_than_told_is_heeded_when_it_is_met(rig: TargetRig) -> None:
+    await rig.control("POST", "limits", {"operating_limit": 100.0})
+    await rig.control("POST", "costs", {"crm.deal.add": 60.0})
+    outcomes = []
+    for at in range(4):
+        outcomes += await rig.apply(CreateCard(entity=Entity.DEAL, key=f"k/{at}"))
+    kinds = [one.kind for one in outcomes]
+    assert kinds == [OutcomeKind.CONFIRMED] * 2 + [OutcomeKind.TRANSIENT] * 2
+    assert (await rig.control("GET", "stats"))["operating_refusals"] == 1
+
+
+async def test_a_number_that_more_people_share_than_the_index_names_is_found_whole(rig: TargetRig) -> None:
+    for at in range(23):
+        await create(rig, Entity.CONTACT, f"p/{at}", fields={"NAME": f"Родня{at}", "PHONE": (PHONE,)})
+    assert len(await rig.find(ByPhone(Entity.CONTACT, (PHONE,)))) == 23
+
+
+async def test_an_import_reads_a_small_portal_once_instead_of_asking_for_every_number(rig: TargetRig) -> None:
+    anna = await create(rig, Entity.CONTACT, "p/1", fields={"NAME": "Анна", "PHONE": (PHONE,)})
+    await rig.control("DELETE", "stats")
+    lookups = [ByPhone(Entity.CONTACT, (f"+7900{number:07}",)) for number in range(1234500, 1234700)]
+    found = await rig.target.find(lookups)
+    assert [card.id for one in found for card in one.cards] == [anna]
+    commands = await rig.control("GET", "stats")
+    assert "crm.duplicate.findbycomm" not in commands["commands"] | commands["by_method"]
+    assert commands["requests"] <= 4
+
+
+# --- setup and check ------------------------------------------------------------------------------------------------
+
+
+async def test_a_second_winning_stage_is_left_to_a_person(rig: TargetRig) -> None:
+    needed = Needed(stages=(NeededStage(Entity.DEAL, "Общая", "Визит состоялся", Semantic.WON),))
+    (line,) = await rig.target.setup(needed, dry_run=False)
+    assert line.startswith("Не создано")
+    assert "Сделка успешна" in line
+
+
+async def test_many_open_stages_still_stand_before_the_final_ones(rig: TargetRig) -> None:
+    names = [f"Этап {number:02}" for number in range(7)]
+    await rig.target.setup(
+        Needed(stages=tuple(NeededStage(Entity.LEAD, "Лиды", name) for name in names)), dry_run=False
+    )
+    await rig.refresh()
+    stages = rig.funnel(Entity.LEAD, "Лиды").stages
+    assert [stage.name for stage in stages if stage.name.startswith("Этап")] == names
+    first_final = min(stage.sort for stage in stages if stage.semantic is not Semantic.OPEN)
+    assert all(stage.sort < first_final for stage in stages if stage.semantic is Semantic.OPEN)
+
+
+async def test_a_portal_without_leads_and_without_staff_names_is_only_warned_of() -> None:
+    async with open_rig(bitrix24, switches={"crm_mode": 2, "scopes": ("crm",)}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        problems = await rig.target.check()
+        assert [problem.fatal for problem in problems] == [False, False]
+        assert "без лидов" in " ".join(problem.message for problem in problems)
+
+
+async def test_a_webhook_without_the_right_to_set_up_says_so() -> None:
+    async with open_rig(bitrix24, switches={"admin": False}) as rig:
+        with pytest.raises(Exception, match="отказал в доступе") as refusal:
+            await rig.target.setup(Needed(), dry_run=False)
+        assert refusal.type.__name__ == "PermissionDeniedError"

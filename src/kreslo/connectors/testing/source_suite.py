@@ -219,15 +219,11 @@ class SourceSuite:
         now = world.clock.now()
         patient = world.add_patient()
         hours = range(-3, 4)
-        ids = [
-            world.add_appointment(patient, starts_at=now + timedelta(hours=hour)) for hour in hours
-        ]
+        ids = [world.add_appointment(patient, starts_at=now + timedelta(hours=hour)) for hour in hours]
         since, until = now - timedelta(hours=2), now + timedelta(hours=2)
         async with opened(world) as source:
             found = await source.keys(RecordKind.APPOINTMENT, since, until)
-            assert found == frozenset(
-                id_ for id_, hour in zip(ids, hours, strict=True) if -2 <= hour < 2
-            )
+            assert found == frozenset(id_ for id_, hour in zip(ids, hours, strict=True) if -2 <= hour < 2)
             assert patient in await source.keys(RecordKind.PATIENT, since, until)
 
     async def test_what_is_deleted_is_neither_in_keys_nor_fetched(self, world: SourceWorld) -> None:

@@ -76,13 +76,13 @@ VALUES: list[tuple[FieldType, Value]] = [
     (FieldType.DATETIME, DAY.replace(microsecond=123456)),
     (FieldType.DATETIME, datetime.fromisoformat("2026-12-31T23:59:59+07:00")),
 ]
-PHONE, SAME_PHONE, OTHER_PHONE = "+79001234567", "8 (900) 123-45-67", "+79007654321"
+PHONE, OTHER_PHONE = "+79001234567", "+79007654321"
 
 
 class TargetContract:
     """`switches`: of the sandbox. `name_code`, `surname_code`, `phone_code`: codes of a contact's own fields.
     `enum`: a dictionary or list field of deals with one of its options' titles. `quiet`: whether a card can be made
-    without starting robots.
+    without starting robots. `spelling`: another way to write PHONE, under which the CRM's search still finds it.
     """
 
     connector: ClassVar[TargetConnector]
@@ -92,6 +92,7 @@ class TargetContract:
     phone_code: ClassVar[str]
     enum: ClassVar[tuple[str, str]]
     quiet: ClassVar[bool] = True
+    spelling: ClassVar[str] = "8 (900) 123-45-67"
 
     @pytest.fixture
     async def bare(self) -> AsyncIterator[TargetRig]:
@@ -118,7 +119,9 @@ class TargetContract:
         return made.target_id
 
     async def deal(self, rig: TargetRig, key: str = "mis/appointment/1", **rest: Any) -> str:
-        action = CreateCard(entity=Entity.DEAL, key=key, **{"stage": rig.stage(Entity.DEAL, FUNNEL, BOOKED), **rest})
+        action = CreateCard(
+            entity=Entity.DEAL, key=key, **{"stage": rig.stage(Entity.DEAL, FUNNEL, BOOKED), **rest}
+        )
         (made,) = await rig.apply(action)
         assert made.kind is OutcomeKind.CONFIRMED, made
         return made.target_id
@@ -179,7 +182,9 @@ class TargetContract:
         assert card.fields[self.phone_code] == (PHONE,)
 
     @pytest.mark.parametrize(("kind", "value"), VALUES)
-    async def test_canonical_is_what_is_read_back(self, rig: TargetRig, kind: FieldType, value: Value) -> None:
+    async def test_canonical_is_what_is_read_back(
+        self, rig: TargetRig, kind: FieldType, value: Value
+    ) -> None:
         code = rig.code(Entity.DEAL, TITLES[kind])
         created = await self.deal(rig, fields={code: value})
         updated = await self.deal(rig, key="mis/appointment/2")
@@ -193,7 +198,9 @@ class TargetContract:
 
     @pytest.mark.parametrize(("kind", "value"), [pair for pair in VALUES if pair[1]])
     @pytest.mark.parametrize("empty", [None, ""])
-    async def test_a_field_is_cleared(self, rig: TargetRig, kind: FieldType, value: Value, empty: Value) -> None:
+    async def test_a_field_is_cleared(
+        self, rig: TargetRig, kind: FieldType, value: Value, empty: Value
+    ) -> None:
         code = rig.code(Entity.DEAL, TITLES[kind])
         deal = await self.deal(rig, fields={code: value})
         (outcome,) = await rig.apply(UpdateCard(entity=Entity.DEAL, id=deal, fields={code: empty}))
@@ -218,7 +225,9 @@ class TargetContract:
         assert await rig.find(ByKey(Entity.DEAL, "mis/appointment/9")) == ()
 
     async def test_a_field_that_is_not_there_is_never_dropped_in_silence(self, rig: TargetRig) -> None:
-        (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="mis/appointment/9", fields={"NO_SUCH": "1"}))
+        (outcome,) = await rig.apply(
+            CreateCard(entity=Entity.DEAL, key="mis/appointment/9", fields={"NO_SUCH": "1"})
+        )
         assert outcome.kind in (OutcomeKind.TRANSIENT, OutcomeKind.PERMANENT)
         assert outcome.error is ErrorKind.CONFIGURATION
         assert await rig.find(ByKey(Entity.DEAL, "mis/appointment/9")) == ()
@@ -249,7 +258,9 @@ class TargetContract:
 
     async def test_a_key_is_written_on_a_card_that_staff_made(self, rig: TargetRig) -> None:
         made = await rig.staff("create", entity="contact", fields={self.surname_code: "Ручная"})
-        (outcome,) = await rig.apply(UpdateCard(entity=Entity.CONTACT, id=str(made["id"]), key="mis/patient/7"))
+        (outcome,) = await rig.apply(
+            UpdateCard(entity=Entity.CONTACT, id=str(made["id"]), key="mis/patient/7")
+        )
         assert outcome.kind is OutcomeKind.CONFIRMED, outcome
         (card,) = await rig.find(ByKey(Entity.CONTACT, "mis/patient/7"))
         assert card.id == str(made["id"])
@@ -258,7 +269,7 @@ class TargetContract:
 
     async def test_a_phone_is_found_however_staff_spelled_it(self, rig: TargetRig) -> None:
         made = await rig.staff(
-            "create", entity="contact", fields={self.surname_code: "Ручная", self.phone_code: [SAME_PHONE]}
+            "create", entity="contact", fields={self.surname_code: "Ручная", self.phone_code: [self.spelling]}
         )
         ours = await self.contact(rig)
         await self.contact(rig, "mis/patient/2", OTHER_PHONE)
@@ -284,13 +295,18 @@ class TargetContract:
         await self.deal(
             rig, key="mis/appointment/2", contacts=(contact,), stage=rig.stage(Entity.DEAL, FUNNEL, REFUSED)
         )
-        for lookup in (ByPhone(Entity.DEAL, (PHONE,), open_only=True), ByContact(Entity.DEAL, contact, open_only=True)):
+        for lookup in (
+            ByPhone(Entity.DEAL, (PHONE,), open_only=True),
+            ByContact(Entity.DEAL, contact, open_only=True),
+        ):
             assert [card.id for card in await rig.find(lookup)] == [deal]
         assert len(await rig.find(ByContact(Entity.DEAL, contact))) == 2
 
     async def test_a_phone_is_added_beside_those_that_staff_wrote(self, rig: TargetRig) -> None:
         contact = await self.contact(rig)
-        await rig.staff("edit", entity="contact", id=int(contact), fields={self.phone_code: ["+7 900 111-22-33"]})
+        await rig.staff(
+            "edit", entity="contact", id=int(contact), fields={self.phone_code: ["+7 900 111-22-33"]}
+        )
         (seen,) = await rig.find(ById(Entity.CONTACT, contact))
         multi = {self.phone_code: MultiChange(add=(OTHER_PHONE, PHONE))}
         (outcome,) = await rig.apply(UpdateCard(entity=Entity.CONTACT, id=contact, multi=multi, seen=seen))
@@ -300,10 +316,14 @@ class TargetContract:
 
     async def test_a_phone_is_removed_and_the_others_stay(self, rig: TargetRig) -> None:
         contact = await self.contact(rig)
-        await rig.staff("edit", entity="contact", id=int(contact), fields={self.phone_code: ["8 900 765 43 21"]})
+        await rig.staff(
+            "edit", entity="contact", id=int(contact), fields={self.phone_code: ["8 900 765 43 21"]}
+        )
         for seen in ((await rig.find(ById(Entity.CONTACT, contact)))[0], None):
             multi = {self.phone_code: MultiChange(remove=(OTHER_PHONE,))}
-            (outcome,) = await rig.apply(UpdateCard(entity=Entity.CONTACT, id=contact, multi=multi, seen=seen))
+            (outcome,) = await rig.apply(
+                UpdateCard(entity=Entity.CONTACT, id=contact, multi=multi, seen=seen)
+            )
             assert outcome.kind is OutcomeKind.CONFIRMED, outcome
             (card,) = await rig.find(ById(Entity.CONTACT, contact))
             assert card.fields[self.phone_code] == (PHONE,)
@@ -348,7 +368,9 @@ class TargetContract:
         deal = await self.deal(rig, contacts=(contact,), fields={self.text(rig): "моё"})
         (before,) = await rig.find(ById(Entity.DEAL, deal))
         (outcome,) = await rig.apply(
-            UpdateCard(entity=Entity.DEAL, id=deal, fields={rig.code(Entity.DEAL, TITLES[FieldType.NUMBER]): 5})
+            UpdateCard(
+                entity=Entity.DEAL, id=deal, fields={rig.code(Entity.DEAL, TITLES[FieldType.NUMBER]): 5}
+            )
         )
         assert outcome.kind is OutcomeKind.CONFIRMED, outcome
         (after,) = await rig.find(ById(Entity.DEAL, deal))
@@ -365,7 +387,9 @@ class TargetContract:
             AddTask(entity=Entity.DEAL, id=deal, marker="kreslo:i78", text="Перезвонить\nзавтра", due_at=due),
         )
         assert (note.kind, task.kind) == (OutcomeKind.CONFIRMED, OutcomeKind.CONFIRMED)
-        assert [card.id for card in await rig.find(ByMarker(Entity.DEAL, deal, "kreslo:i77"))] == [note.target_id]
+        assert [card.id for card in await rig.find(ByMarker(Entity.DEAL, deal, "kreslo:i77"))] == [
+            note.target_id
+        ]
         assert [card.id for card in await rig.find(ByMarker(Entity.DEAL, deal, "kreslo:i78", task=True))] == [
             task.target_id
         ]
@@ -389,7 +413,9 @@ class TargetContract:
         assert card.id in {one.id for one in await rig.find(CreatedSince(Entity.DEAL, since))}
 
     @pytest.mark.parametrize("kind", ["cut", "502html", "timeout"])
-    async def test_a_request_without_an_answer_is_unknown_and_not_sent_again(self, rig: TargetRig, kind: str) -> None:
+    async def test_a_request_without_an_answer_is_unknown_and_not_sent_again(
+        self, rig: TargetRig, kind: str
+    ) -> None:
         await rig.control("DELETE", "stats")
         await rig.fault(kind)
         (outcome,) = await rig.apply(
@@ -442,7 +468,9 @@ class TargetContract:
         await rig.staff("delete", entity="deal", id=int(deal))
         assert await rig.find(ById(Entity.DEAL, deal)) == ()
         assert await rig.find(ByKey(Entity.DEAL, "mis/appointment/1")) == ()
-        (outcome,) = await rig.apply(UpdateCard(entity=Entity.DEAL, id=deal, fields={self.text(rig): "поздно"}))
+        (outcome,) = await rig.apply(
+            UpdateCard(entity=Entity.DEAL, id=deal, fields={self.text(rig): "поздно"})
+        )
         assert (outcome.kind, outcome.error) == (OutcomeKind.PERMANENT, ErrorKind.DATA)
 
     async def test_a_refused_login_pauses_and_parks_nothing(self, rig: TargetRig) -> None:
@@ -451,7 +479,9 @@ class TargetContract:
         try:
             with pytest.raises(PermissionDeniedError) as refusal:
                 await target.find([ById(Entity.DEAL, deal)])
-            (outcome,) = await target.apply([rig.change(AddNote(entity=Entity.DEAL, id=deal, marker="m", text="т"))])
+            (outcome,) = await target.apply(
+                [rig.change(AddNote(entity=Entity.DEAL, id=deal, marker="m", text="т"))]
+            )
             problems = await target.check()
         finally:
             await target.close()
@@ -460,7 +490,9 @@ class TargetContract:
         assert outcome.retry_after >= 60
         assert [problem.kind for problem in problems] == [ErrorKind.PERMISSION]
         for secret in self.secrets(rig):
-            assert secret not in f"{refusal.value!r} {refusal.value.detail} {outcome!r} {problems!r} {target!r}"
+            assert (
+                secret not in f"{refusal.value!r} {refusal.value.detail} {outcome!r} {problems!r} {target!r}"
+            )
 
     async def test_limits_are_kept_however_much_is_written(self, rig: TargetRig) -> None:
         await rig.control("DELETE", "stats")
@@ -518,7 +550,9 @@ class TargetContract:
         rig.clock.advance(60)
         await rig.apply(UpdateCard(entity=Entity.DEAL, id=ours, fields={self.text(rig): "наше"}))
         again, _ = await rig.target.events(following + timedelta(seconds=30))
-        assert [(event.entity, event.id, event.by) for event in again] == [(Entity.DEAL, ours, rig.catalog.me)]
+        assert [(event.entity, event.id, event.by) for event in again] == [
+            (Entity.DEAL, ours, rig.catalog.me)
+        ]
 
     # --- for subclasses -------------------------------------------------------------------------------------------
 
