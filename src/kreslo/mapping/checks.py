@@ -1,7 +1,7 @@
 """Expressions and templates as they are read from a mapping: compiled, their names known, tried on made-up data."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -129,11 +129,20 @@ def _names_known(reader: Reader, node: Node, names: tuple[Name, ...], place: Pla
         if path in WORDS or path in GROUPS:
             seen = ", ".join(ROOTS[place])
             reader.fault(
-                node, f'"{name.path[0]}" is not seen in {place}:; its expressions see {seen}', name.offset
+                node, f'"{name.path[0]}" is not seen in `{place}:`; its expressions see {seen}', name.offset
             )
         else:
-            reader.fault(node, f'no name "{path}"{did_you_mean(path, known)}', name.offset)
+            reader.fault(node, f'no name "{path}"{_near(path, known)}', name.offset)
     return good
+
+
+def _near(path: str, known: Iterable[str]) -> str:
+    """Below a known root only the rest is compared: the root's own letters would make any name look near."""
+    root, _, rest = path.partition(".")
+    rests = {each.partition(".")[2]: each for each in known if each.startswith(f"{root}.")}
+    if not rests:
+        return did_you_mean(path, known)
+    return did_you_mean(rest, rests).replace('"', f'"{root}.', 1)
 
 
 def _tried(reader: Reader, node: Node, expression: Expression, offset: int = 0) -> list[Any] | None:

@@ -38,6 +38,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_endpoints(reader: Reader, top: Section, *, judged: bool) -> Endpoints:
     """`judged` False asks no connector and needs none: names and options stay as they stand in the file."""
+    faults = len(reader.faults)
     source = _section(reader, top, "source")
     target = _section(reader, top, "target")
     settings = _settings(reader, source, "source")
@@ -50,10 +51,11 @@ def read_endpoints(reader: Reader, top: Section, *, judged: bool) -> Endpoints:
             'write `abroad: "acknowledged by …, on …"`: who took the responsibility, and when',
         )
     source_id = str(settings.options.get("id") or settings.connector)
-    if judged and source and settings.connector:
+    judged = judged and len(reader.faults) == faults
+    if judged and source:
         options = _judge(reader, source, settings, "source")
         source_id = str(getattr(options, "id", "") or source_id)
-    if judged and target and aim.connector:
+    if judged and target:
         options = _judge(reader, target, aim, "target")
         if options and not abroad and (note := target_connector(aim.connector).privacy_note(options)):
             reader.fault(target.at, f'{note} (`abroad: "acknowledged by …, on …"`)')
@@ -170,38 +172,40 @@ def _report(
     given: set[str],
 ) -> None:
     path = [str(step) for step in details["loc"]]
-    where, depth = _found(section, path)
-    name = path[-1] if path else kind
+    where, key, depth = _found(section, path)
+    parent = ".".join(path[:-1]) or kind
     match details["type"]:
         case "missing":
-            reader.fault(where, f"`{path[-2] if len(path) > 1 else kind}:` needs `{name}:`")
+            reader.fault(where, f"`{parent}:` needs `{path[-1]}:`")
         case "extra_forbidden":
-            known = sorted(set(model.model_fields) - given) if len(path) == 1 else []
-            reader.fault(where, f'`{kind}:` has no key "{name}"{did_you_mean(name, known)}')
+            known = {*model.model_fields, *KEYS[kind]} - given if len(path) == 1 else set()
+            reader.fault(key, f'`{parent}:` has no key "{path[-1]}"{did_you_mean(path[-1], sorted(known))}')
         case _:
             message = details["msg"].removeprefix("Value error, ")
-            reader.fault(where, f"`{'.'.join(path[:depth] or path)}:` {message[:1].lower()}{message[1:]}")
+            name = ".".join(path[:depth] or path) or kind
+            reader.fault(where, f"`{name}:` {message[:1].lower()}{message[1:]}")
 
 
-def _found(section: Section, path: Sequence[str]) -> tuple[Node | At, int]:
-    """The node that the options' path leads to, or the last on the way there; and how deep it is."""
+def _found(section: Section, path: Sequence[str]) -> tuple[Node | At, Node | At, int]:
+    """The value that the options' path leads to (or the last on the way there), its key, and how deep it is."""
     if not path or path[0] not in section:
-        return section.at, 0
-    node = section[path[0]]
-    depth = 1
+        return section.at, section.at, 0
+    node, key, depth = section[path[0]], section.names[path[0]].at, 1
+    found: tuple[Node | At, Node | At, int] = (node, key, depth)
     for step in path[1:]:
         inner = _below(node, step)
         if inner is None:
             break
-        node, depth = inner, depth + 1
-    return node, depth
+        key_node, node = inner
+        depth += 1
+        found = (node, key_node, depth)
+    return found
 
 
-def _below(node: Node, step: str) -> Node | None:
+def _below(node: Node, step: str) -> tuple[Node, Node] | None:
     if isinstance(node, MappingNode):
-        found = (value for key, value in node.value if key.value == step)
-        return next(found, None)
+        return next(((key, value) for key, value in node.value if key.value == step), None)
     if isinstance(node, SequenceNode) and step.isdigit() and int(step) < len(node.value):
         item: Node = node.value[int(step)]
-        return item
+        return item, item
     return None

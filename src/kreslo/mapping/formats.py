@@ -15,8 +15,10 @@ def text_of(value: Any, spec: str = "") -> str:
 
     Raises ValueError or TypeError where the spec does not fit the value.
     """
-    if spec:
-        return "" if value is None else format(value, spec)
+    if spec and value is not None:
+        if isinstance(value, date) and "%" not in spec:
+            raise ValueError(f"{spec} is no format of a date")
+        return format(value, spec)
     match value:
         case None:
             return ""

@@ -97,7 +97,7 @@ class Reader:
             self.fault(node, f"{title} must be a text, not {_kind(node)}")
             return None
         if not str(node.tag).startswith(_TAG):
-            self.fault(node, f'{title}: what begins with "!" must stand in quotes')
+            self._tagged(node, title)
             return None
         value = str(node.value).strip()
         if not value:
@@ -178,10 +178,17 @@ class Reader:
             case "null":
                 return None
             case tag if tag.startswith("!") or ":" in tag:
-                self.fault(node, f'{title}: what begins with "!" must stand in quotes')
+                self._tagged(node, title)
                 return None
             case _:
                 return self._filled(node, value)
+
+    def _tagged(self, node: Node, title: str) -> None:
+        """YAML takes `!patient.primary` for a tag; the node begins after it."""
+        mark = node.start_mark
+        back = mark.index - self.text.rfind("!", 0, mark.index)
+        at = At(mark.line + 1, max(mark.column + 1 - back, 1))
+        self.fault(at, f'{title}: what begins with "!" must stand in quotes')
 
     def _filled(self, node: Node, value: str) -> str:
         def fill(match: re.Match[str]) -> str:
