@@ -64,13 +64,14 @@ def free_slot(
     branch: int | None = None,
     leaving: int = 0,
 ) -> Slot:
-    """A free chair at that time, and a doctor who is free too. `leaving`: the appointment whose own time counts as
+    """A free chair at that time, and a doctor who is free too; a visit that has ended takes no time. `leaving`: the appointment whose own time counts as
     free, since it is being moved. Raises ProgramError where there is none.
     """
     end = start + timedelta(minutes=minutes)
     taken = connection.execute(
         "SELECT ID_Staffs, ID_Armchairs FROM Receptions"
-        " WHERE PlanStart < ? AND PlanEnd > ? AND ReceptionCanceled IS NULL AND ID <> ?",
+        " WHERE PlanStart < ? AND PlanEnd > ? AND ReceptionCanceled IS NULL"
+        " AND ReceptionEnded IS NULL AND ID <> ?",
         (str(end), str(start), leaving),
     ).fetchall()
     doctors = [number for number, _, place in _doctors(connection) if branch in (None, place)]
