@@ -3,13 +3,13 @@
 Everything else is the same text for both, so that the demo and the tests run what a clinic runs.
 """
 
+import importlib
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-import pyodbc
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -65,11 +65,9 @@ def dialect_of(options: IdentOptions, clock: Clock) -> Dialect:
         return SqlServer(URL.create("mssql+pyodbc", query={"odbc_connect": odbc_text(value)}), options)
     try:
         url = make_url(value)
-    except ArgumentError as error:
-        # The cause holds the whole URL, password and all: it is left behind.
-        raise ConfigurationError("database: not an SQLAlchemy URL; see connectors/ident/README.md") from (
-            type(error)("unreadable URL")
-        )
+    except (ArgumentError, ValueError):
+        # The cause may hold the whole URL, password and all: it is left behind.
+        raise ConfigurationError("database: not an SQLAlchemy URL; see connectors/ident/README.md") from None
     if url.get_backend_name() == "sqlite":
         return SqliteFile(url, options, clock)
     if url.drivername in {"mssql", "mssql+pyodbc"}:
@@ -130,6 +128,7 @@ class SqlServer:
     def engine(self) -> Engine:
         engine = create_engine(
             self._url,
+            module=_odbc(),
             poolclass=QueuePool,
             pool_size=1,
             max_overflow=0,
@@ -193,7 +192,7 @@ def odbc_text(value: str) -> str:
 
 
 def _installed_driver() -> str:
-    installed = pyodbc.drivers()
+    installed = _odbc().drivers()
     for name in _DRIVERS:
         if name in installed:
             return name
@@ -201,6 +200,19 @@ def _installed_driver() -> str:
         "no ODBC driver for SQL Server is installed here; install Microsoft's ODBC Driver 18, "
         f"or name one by DRIVER={{…}} (installed: {', '.join(installed) or 'none'})"
     )
+
+
+def _odbc() -> Any:
+    """pyodbc, imported when a SQL Server is really meant: it needs the system's ODBC library, the demo does not.
+    Raises ConfigurationError where that library is missing.
+    """
+    try:
+        return importlib.import_module("pyodbc")
+    except ImportError as error:
+        raise ConfigurationError(
+            f"ODBC is not installed on this machine ({error}); install unixODBC (Debian: unixodbc) and Microsoft's "
+            "ODBC Driver 18"
+        ) from error
 
 
 def _has_snapshot(cursor: Any) -> bool:

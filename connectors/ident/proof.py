@@ -89,7 +89,7 @@ def _faults(tree: exp.Select) -> list[str]:
     if any(isinstance(item, exp.Star) or item.is_star for item in tree.selects):
         faults.append("name every column instead of *")
         return faults
-    names = [item.alias_or_name for item in tree.selects]
+    names = [item.alias_or_name if isinstance(item, (exp.Alias, exp.Column)) else "" for item in tree.selects]
     if "" in names:
         faults.append(f"column {names.index('') + 1} has no name; add AS …")
     faults += [

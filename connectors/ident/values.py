@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -78,7 +79,7 @@ def local(value: Any, zone: ZoneInfo) -> datetime | None:
 def full_name(row: Row, who: str) -> str:
     """`who`_surname, `who`_name and `who`_patronymic, those that are there, tidied and joined."""
     parts = (text(row.get(f"{who}_{part}")) for part in ("surname", "name", "patronymic"))
-    return tidy_name(" ".join(part for part in parts if part))
+    return _tidy_full(" ".join(part for part in parts if part))
 
 
 def kind(value: Any) -> str:
@@ -91,3 +92,9 @@ def kind(value: Any) -> str:
         "bool": "a yes/no",
     }
     return names.get(type(value).__name__, f"a {type(value).__name__}")
+
+
+@lru_cache(maxsize=4096)
+def _tidy_full(name: str) -> str:
+    """A clinic's staff is small and stands in every row: their names are tidied once."""
+    return tidy_name(name)
