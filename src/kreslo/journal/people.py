@@ -1,0 +1,262 @@
+"""For people: figures, what stands still and why, questions and answers, search."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+
+from kreslo.connectors.errors import DataError
+from kreslo.connectors.model import Action, AddNote, AddTask, CreateCard
+from kreslo.journal import schema as t
+from kreslo.journal.codec import unpack_intent, unpack_review, unpack_trace
+from kreslo.journal.model import (
+    Counts,
+    Explained,
+    IntentState,
+    LastChange,
+    ParkedItem,
+    Priority,
+    ReviewItem,
+)
+from kreslo.journal.names import search_key
+from kreslo.journal.room import INTENT, PHONE_CASE, REASON, REVIEW, TRACE, patient_case
+from kreslo.journal.settling import Settling
+from kreslo.records import RecordKind
+
+MAPPING = "mapping"
+CHOICES = frozenset({"link", "new", "never"})
+
+
+class People(Settling):
+    def counts(self) -> Counts:
+        with self._reading() as conn:
+            here = t.cases.c.bridge == self._bridge
+            waiting = conn.execute(select(func.count()).where(here, t.cases.c.marked)).scalar_one()
+            filtered = conn.execute(select(func.sum(t.cases.c.filtered)).where(here)).scalar_one()
+            reviews = select(func.count()).where(
+                t.reviews.c.bridge == self._bridge, t.reviews.c.state == "open"
+            )
+            parked = select(func.count()).where(t.parked.c.bridge == self._bridge)
+            states = (
+                select(t.intents.c.state, func.count())
+                .where(t.intents.c.bridge == self._bridge)
+                .group_by(t.intents.c.state)
+            )
+            roles = (
+                select(t.cards.c.role, func.count())
+                .where(t.cards.c.bridge == self._bridge, t.cards.c.target_id.is_not(None))
+                .group_by(t.cards.c.role)
+            )
+            return Counts(
+                waiting=waiting,
+                intents={row[0]: row[1] for row in conn.execute(states)},
+                reviews=conn.execute(reviews).scalar_one(),
+                parked=conn.execute(parked).scalar_one(),
+                cards={row[0]: row[1] for row in conn.execute(roles)},
+                filtered=int(filtered or 0),
+            )
+
+    # --- parked -------------------------------------------------------------------------------------------------
+
+    def parked(self, limit: int = 500) -> list[ParkedItem]:
+        """What does not go on by itself, the oldest first."""
+        query = select(t.parked).where(t.parked.c.bridge == self._bridge).order_by(t.parked.c.id).limit(limit)
+        with self._reading() as conn:
+            return [
+                ParkedItem(
+                    id=row.id,
+                    case=row.case_key,
+                    about=row.about,
+                    reason=self._box.open_text(row.reason, REASON),
+                    fix=row.fix,
+                    at=row.at,
+                )
+                for row in conn.execute(query)
+            ]
+
+    def release(self, parked_id: int, now: datetime | None = None) -> None:
+        """A person says: try again. A parked intent's case is decided again, at `now` or at once. A parked record is
+        taken off the list; it comes back if it is read again and is as bad. Raises DataError for an unknown id_.
+        """
+        with self._writing() as conn:
+            query = select(t.parked).where(t.parked.c.bridge == self._bridge, t.parked.c.id == parked_id)
+            row = conn.execute(query).one_or_none()
+            if row is None:
+                raise DataError(
+                    f"nothing is parked under the number {parked_id}: it may have gone on by itself"
+                )
+            if row.kind == "intent":
+                self._release_intent(conn, int(row.ref), now or row.at)
+            self._remove(conn, t.parked, t.parked.c.id, [parked_id])
+
+    def _release_intent(self, conn: Connection, number: int, at: datetime) -> None:
+        self._set(conn, number, state=IntentState.SUPERSEDED)
+        conn.execute(
+            update(t.reviews)
+            .where(
+                t.reviews.c.bridge == self._bridge, t.reviews.c.intent == number, t.reviews.c.state == "open"
+            )
+            .values(state="withdrawn")
+        )
+        for intent in self._intents_by_number(conn, [number]):
+            # Sent or not, a person answers for it now.
+            said = [each for each in (intent.occasion, _note(intent)) if each]
+            if intent.error == "unknown":
+                self._remove(conn, t.occasions, t.occasions.c.occasion, said)
+            self._mark(conn, [intent.case_key], at=at, why="released", priority=Priority.LIVE, fence=True)
+
+    # --- reviews ------------------------------------------------------------------------------------------------
+
+    def reviews(self, limit: int = 500) -> list[ReviewItem]:
+        """Open questions, the oldest first."""
+        query = (
+            select(t.reviews)
+            .where(t.reviews.c.bridge == self._bridge, t.reviews.c.state == "open")
+            .order_by(t.reviews.c.id)
+            .limit(limit)
+        )
+        with self._reading() as conn:
+            return [
+                ReviewItem(
+                    id=row.id,
+                    case=row.case_key,
+                    wish=unpack_review(self._box.open(row.body, REVIEW)),
+                    asked_at=row.asked_at,
+                    choice=row.choice,
+                    target_id=row.target_id,
+                )
+                for row in conn.execute(query)
+            ]
+
+    def answer(self, review_id: int, choice: str, target_id: str, by: str, now: datetime) -> None:
+        """A person's decision: "link" (to `target_id`), "new", "never"; remembered, and the case decided again. On a
+        delivery nobody knows about, "link" says which card it made, "new" sends it again, "never" leaves it. An answer
+        may be changed. Raises DataError.
+        """
+        if choice not in CHOICES:
+            raise DataError(f'"{choice}" is no answer: choose one of {", ".join(sorted(CHOICES))}')
+        if choice == "link" and not target_id:
+            raise DataError("which card is to be linked? Give its id_ in the CRM")
+        with self._writing() as conn:
+            query = select(t.reviews).where(t.reviews.c.bridge == self._bridge, t.reviews.c.id == review_id)
+            row = conn.execute(query).one_or_none()
+            if row is None or row.state == "withdrawn":
+                raise DataError(f"question {review_id} is not asked any more")
+            conn.execute(
+                update(t.reviews)
+                .where(t.reviews.c.id == review_id)
+                .values(state="answered", choice=choice, target_id=target_id, answered_by=by, answered_at=now)
+            )
+            if row.intent is not None:
+                self._answer_delivery(conn, row.intent, choice, target_id, now)
+            self._mark(conn, [row.case_key], at=now, why="answer", priority=Priority.LIVE, fence=True)
+
+    def _answer_delivery(
+        self, conn: Connection, number: int, choice: str, target_id: str, now: datetime
+    ) -> None:
+        for intent in self._intents_by_number(conn, [number]):
+            if choice == "never" or intent.state != IntentState.PARKED:
+                continue
+            self._remove(conn, t.parked, t.parked.c.ref, [str(number)], t.parked.c.kind == "intent")
+            if choice == "new":
+                self._release_intent(conn, number, now)
+            else:
+                self._confirm(conn, intent, target_id, now)
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def last_changes(self, limit: int) -> list[LastChange]:
+        """What was sent last, the newest first; names of fields and stages, no values."""
+        query = (
+            select(t.intents)
+            .where(t.intents.c.bridge == self._bridge, t.intents.c.sent_at.is_not(None))
+            .order_by(t.intents.c.id.desc())
+            .limit(limit)
+        )
+        with self._reading() as conn:
+            return [
+                LastChange(
+                    at=row.settled_at or row.sent_at,
+                    case=row.case_key,
+                    card=row.card_key,
+                    state=IntentState(row.state),
+                    what=_what(unpack_intent(self._box.open(row.body, INTENT)).action),
+                )
+                for row in conn.execute(query)
+            ]
+
+    def find_cases(
+        self, *, phone: str = "", last4: str = "", card_number: str = "", name: str = ""
+    ) -> list[str]:
+        """Cases by an exact phone (E.164), its last four digits, a card number, or a surname with or without a name.
+        Those given must all fit.
+        """
+        with self._reading() as conn:
+            found: list[set[str]] = []
+            if phone:
+                token = self._phone_token(phone)
+                found.append(self._with_phone(conn, t.phones.c.phone == token))
+            if last4:
+                found.append(self._with_phone(conn, t.phones.c.last4 == last4))
+            for kind, text in (("card", card_number.strip()), ("name", search_key(name) if name else "")):
+                if text:
+                    query = select(t.names.c.patient_id).where(
+                        t.names.c.bridge == self._bridge, t.names.c.token == self._box.token(kind, text)
+                    )
+                    found.append({patient_case(id_) for id_ in conn.execute(query).scalars()})
+        return sorted(set.intersection(*found)) if found else []
+
+    def _with_phone(self, conn: Connection, condition: ColumnElement[bool]) -> set[str]:
+        query = select(t.phones.c.kind, t.phones.c.id, t.phones.c.phone).where(
+            t.phones.c.bridge == self._bridge, condition
+        )
+        rows = list(conn.execute(query))
+        keys = {patient_case(row.id) for row in rows if row.kind == RecordKind.PATIENT}
+        return keys | self._existing(conn, {PHONE_CASE + row.phone for row in rows})
+
+    def explain(self, case_key: str) -> Explained | None:
+        """The last decision of a case, None where there is no such case."""
+        query = select(t.cases).where(t.cases.c.bridge == self._bridge, t.cases.c.key == case_key)
+        with self._reading() as conn:
+            row = conn.execute(query).one_or_none()
+        if row is None:
+            return None
+        trace = None if row.trace is None else unpack_trace(self._box.open(row.trace, TRACE))
+        return Explained(
+            case=case_key,
+            decided_at=row.decided_at,
+            wake_at=row.wake_at,
+            due_at=row.due_at,
+            why=row.why,
+            rules=trace.rules if trace else (),
+            drift=trace.drift if trace else (),
+            filtered=trace.filtered if trace else {},
+        )
+
+    def fingerprint(self) -> str | None:
+        """Of the mapping that cases were decided with, None before the first."""
+        with self._reading() as conn:
+            return self._position(conn, MAPPING)
+
+    def save_fingerprint(self, text: str) -> None:
+        with self._writing() as conn:
+            self._save_position(conn, MAPPING, text)
+
+
+def _note(intent: Row[Any]) -> str:
+    return f"note:{intent.card_key}:{intent.marker}" if intent.marker else ""
+
+
+def _what(action: Action) -> str:
+    if isinstance(action, AddNote):
+        return f"note on {action.entity}"
+    if isinstance(action, AddTask):
+        return f"task on {action.entity}"
+    verb = "create" if isinstance(action, CreateCard) else "update"
+    names = sorted(action.fields)
+    if not isinstance(action, CreateCard):
+        names = sorted({*names, *action.multi})
+    parts = [", ".join(names)] if names else []
+    if action.stage is not None:
+        parts.append(f"stage {action.stage.stage}")
+    return f"{verb} {action.entity}" + (f": {'; '.join(parts)}" if parts else "")
