@@ -43,7 +43,7 @@ def read_endpoints(reader: Reader, top: Section, *, judged: bool) -> Endpoints:
     target = _section(reader, top, "target")
     settings = _settings(reader, source, "source")
     aim = _settings(reader, target, "target")
-    zone = _zone(reader, source)
+    zone = _zone(reader, source, settings)
     abroad = target.read("abroad", reader.word, "") if target else ""
     if target and abroad and not abroad.lower().startswith("acknowledged "):
         reader.fault(
@@ -125,16 +125,18 @@ def _settings(reader: Reader, section: Section | None, kind: Kind) -> EndpointSe
     )
 
 
-def _zone(reader: Reader, section: Section | None) -> ZoneInfo:
+def _zone(reader: Reader, section: Section | None, settings: EndpointSettings) -> ZoneInfo:
     utc = ZoneInfo("UTC")
     if section is None:
         return utc
     if "timezone" not in section:
         reader.fault(section.at, "`source:` needs `timezone:`, the clinic's own, such as Europe/Moscow")
         return utc
-    name = reader.word(section["timezone"], "`timezone:`")
+    name = str(settings.options.get("timezone", ""))
+    if not name or (not reader.filled and "${" in name):
+        return utc
     try:
-        return ZoneInfo(name) if name else utc
+        return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         reader.fault(section["timezone"], f'no time zone "{name}"; write an IANA name such as Europe/Moscow')
         return utc

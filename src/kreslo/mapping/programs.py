@@ -95,7 +95,7 @@ def into_cel(value: Any) -> Any:
         case datetime():
             offset = value.utcoffset()
             if offset is None:
-                raise TypeError("an instant without a time zone came into an expression")
+                raise EvaluationError("an instant without a time zone came into an expression")
             return value.replace(tzinfo=timezone(offset))
         case date():
             return value.isoformat()
@@ -235,6 +235,8 @@ def _syntax_error(message: str, source: str) -> ExpressionError:
     line, column, text = int(found[1]), int(found[2]), found[3]
     before = source.split("\n")[: line - 1]
     offset = sum(len(each) + 1 for each in before) + column - 1
+    if offset >= len(source) and "no viable alternative" in text:
+        return ExpressionError("the expression ends too early", len(source))
     return ExpressionError(_plainly(text), min(offset, len(source)))
 
 
