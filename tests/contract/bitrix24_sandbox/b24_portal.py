@@ -1,5 +1,7 @@
 """The sandbox portal as tests reach it: in process, and over a real socket."""
 
+import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,10 @@ import httpx
 import uvicorn
 
 from connectors.bitrix24.sandbox import sandbox
+from connectors.bitrix24.sandbox.portal import Portal
 from kreslo.connectors.sandboxes import SandboxPlan
+
+_TLS = ssl.create_default_context()  # never used here, and slow to make for each client
 
 
 class DrivenClock:
@@ -33,8 +38,9 @@ class DrivenClock:
 class Rest:
     """The portal as a client sees it."""
 
-    def __init__(self, http: httpx.AsyncClient, clock: DrivenClock, base: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, clock: DrivenClock, base: str, portal: Portal) -> None:
         self.http = http
+        self.portal = portal
         self.clock = clock
         self.base = base
         self.webhook = sandbox.settings(base)["webhook"]
@@ -92,19 +98,25 @@ async def served(app: Any) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
+        # The clients have closed their side; shutdown() would look for that only ten times a second.
+        while server.server_state.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
         await server.shutdown()
 
 
 @asynccontextmanager
 async def opened(transport: str, switches: dict[str, Any]) -> AsyncIterator[Rest]:
     clock = DrivenClock()
-    app = sandbox.build(SandboxPlan(clock=clock, switches=switches))
+    app: Any = sandbox.build(SandboxPlan(clock=clock, switches=switches))
     if transport == "in process":
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
-            yield Rest(http, clock, "http://portal.example")
+            yield Rest(http, clock, "http://portal.example", app.state.portal)
         return
-    async with served(app) as base, httpx.AsyncClient(timeout=5) as http:
-        yield Rest(http, clock, base)
+    async with (
+        served(app) as base,
+        httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=_TLS), timeout=5) as http,
+    ):
+        yield Rest(http, clock, base, app.state.portal)
 
 
 Build = Callable[..., AbstractAsyncContextManager[Rest]]

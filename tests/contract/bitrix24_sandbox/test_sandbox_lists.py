@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 from b24_portal import Build, Rest
 
+from connectors.bitrix24.sandbox.cards import Kind
+from connectors.bitrix24.sandbox.multifields import MultiOp
+from connectors.bitrix24.sandbox.rules import Draft, create
+
 
 async def _ids(rest: Rest, method: str = "crm.contact.list", **params: Any) -> list[int]:
     return [int(row["ID"]) for row in await rest.call(method, select=["ID"], **params)]
@@ -140,13 +144,10 @@ async def test_the_item_list_knows_or_and_nesting_and_contacts(rest: Rest) -> No
 async def test_thirty_thousand_contacts_are_found_by_key_and_by_phone_at_once(portal: Build) -> None:
     async with portal() as rest:
         await rest.call("crm.contact.userfield.add", fields={"USER_TYPE_ID": "string", "FIELD_NAME": "KEY"})
-        for block in range(600):
-            await rest.batch(
-                [
-                    f"crm.contact.add?fields[NAME]=n&fields[UF_CRM_KEY]=k{at}&fields[PHONE][0][VALUE]=%2B7900{at:07d}"
-                    for at in range(block * 50, block * 50 + 50)
-                ]
-            )
+        for at in range(30_000):
+            phone = MultiOp(type="PHONE", value=f"+7900{at:07d}", value_type="WORK")
+            draft = Draft(fields={"NAME": "n", "UF_CRM_KEY": f"k{at}"}, multi=[phone])
+            create(rest.portal, Kind.CONTACT, draft, 1)
         await _ids(rest, filter={"=UF_CRM_KEY": "k0"})
         await rest.call("crm.duplicate.findbycomm", type="PHONE", values=["1"])
         started = time.perf_counter()
