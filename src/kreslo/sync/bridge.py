@@ -1,6 +1,7 @@
 """A running bridge: one mapping, one source, one target, one journal; one loop that turns."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,9 +19,9 @@ from kreslo.connectors.errors import (
     OutageError,
     PermissionDeniedError,
 )
-from kreslo.connectors.model import Event, Outcome, OutcomeKind, Problem
+from kreslo.connectors.model import Outcome, OutcomeKind, Problem
 from kreslo.journal import BridgeJournal, Journal
-from kreslo.journal.model import Priority
+from kreslo.journal.model import LastChange, Priority
 from kreslo.mapping.load import MappingFile, load, resolve
 from kreslo.mapping.model import Bridge
 from kreslo.sync.deciding import Decider
@@ -225,11 +226,17 @@ class BridgeRun:
         """Takes a hook of the target: its events are looked at in the next turn. Raises PermissionDeniedError on a
         wrong secret and DataError on a body that is no hook.
         """
-        events: list[Event] = self.target.parse_webhook(headers, body)
+        events = self.target.parse_webhook(headers, body)
         if events:
+            # Written down before the hook is answered; the next turn looks at the cards.
+            await self._threads.run(self.journal.put_events, events, self._clock.now())
             self._next_listen = self._clock.now()
             self._nudged.set()
         return len(events)
+
+    async def last_changes(self, limit: int) -> Sequence[LastChange]:
+        """The last intents that were sent, newest first, for the page."""
+        return await self._threads.run(self.journal.last_changes, limit)
 
     async def close(self) -> None:
         await self.source.close()
@@ -260,7 +267,7 @@ async def open_bridge(
     target: Target | None = None
     try:
         whole = await threads.run(Journal.open, state)
-        await threads.run(whole.lock, mapping.name)
+        await threads.run(whole.lock, mapping.name, f"pid {os.getpid()}")
         source = build_source(mapping, seams)
         target = build_target(mapping, seams)
         _fail_on([*await source.check(), *await target.check()])

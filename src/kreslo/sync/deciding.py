@@ -44,6 +44,7 @@ class Decider:
         self._target = target
         self._clock = clock
         self._threads = threads
+        self._broken: set[str] = set()
 
     async def round(self, limit: int) -> Report:
         """Decides up to `limit` due cases and those that share a phone with them. Raises what `Target.find` raises;
@@ -75,6 +76,11 @@ class Decider:
                 now=now,
             )
         conflicts = await self._threads.run(self._journal.commit, plans, now)
+        if self._broken:
+            await self._threads.run(
+                self._journal.unpark_cases, [key for key in desired if key in self._broken]
+            )
+        self._broken = (self._broken - desired.keys()) | broken.keys()
         for conflict in conflicts:
             log.info("card_taken", case=conflict.case, entity=conflict.entity, owner=conflict.owner)
         return Report(

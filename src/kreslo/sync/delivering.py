@@ -63,8 +63,13 @@ class Deliverer:
 
     async def _settle(self, outcomes: list[Outcome]) -> None:
         now = self._clock.now()
-        probe_at = now + timedelta(seconds=self._target.settle_seconds)
-        await self._threads.run(self._journal.settle, outcomes, now, probe_at=probe_at, backoff=self.backoff)
+        await self._threads.run(
+            self._journal.settle,
+            outcomes,
+            now,
+            backoff=self.backoff,
+            settle_seconds=self._target.settle_seconds,
+        )
         for outcome in outcomes:
             if outcome.kind is not OutcomeKind.CONFIRMED:
                 log.warning(
@@ -73,7 +78,7 @@ class Deliverer:
 
     def backoff(self, attempt: int) -> float:
         """Seconds until the case is decided again: doubling from 2 s to 5 min, spread by half."""
-        return min(300.0, 2.0 * 2 ** min(attempt, 10)) * (0.75 + self._chance.random() / 2)
+        return min(300.0, 2.0 * float(2 ** min(attempt, 10))) * (0.75 + self._chance.random() / 2)
 
     async def probe(self) -> int:
         """Asks the CRM what became of intents without an answer. Raises what `Target.find` raises."""

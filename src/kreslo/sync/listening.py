@@ -33,8 +33,10 @@ class Listener:
             since = self._clock.now()
             await self._first_look()
             await self._threads.run(self._journal.save_event_cursor, since)
+        pushed = await self._threads.run(self._journal.pending_events)
         events, until = await self._target.events(since)
-        seen = await self.accept(events)
+        seen = await self.accept([*pushed, *events])
+        await self._threads.run(self._journal.done_events, pushed)
         await self._threads.run(self._journal.save_event_cursor, until)
         self.started = True
         return seen

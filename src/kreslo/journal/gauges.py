@@ -1,0 +1,71 @@
+"""What the engine notes of itself, and what it shows of the queue."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+
+from kreslo.journal import schema as t
+from kreslo.journal.room import REASON, Room
+
+
+class Gauges(Room):
+    def flag(self, name: str) -> str:
+        """A word that the engine left here, "" if it never did."""
+        with self._reading() as conn:
+            return self._position(conn, f"flag:{name}") or ""
+
+    def save_flag(self, name: str, value: str) -> None:
+        with self._writing() as conn:
+            self._save_position(conn, f"flag:{name}", value)
+
+    def due_count(self, now: datetime) -> int:
+        """How many cases are to be decided by now, those included that wait for an intent in flight."""
+        query = select(func.count()).where(t.cases.c.bridge == self._bridge, t.cases.c.due_at <= now)
+        with self._reading() as conn:
+            return int(conn.execute(query).scalar_one())
+
+    def oldest_waiting(self, now: datetime) -> datetime | None:
+        """Since when the oldest case that is due has been due."""
+        query = select(func.min(t.cases.c.due_at)).where(
+            t.cases.c.bridge == self._bridge, t.cases.c.due_at <= now
+        )
+        with self._reading() as conn:
+            at: datetime | None = conn.execute(query).scalar_one()
+            return at
+
+    def park_case(self, key: str, version: int, *, reason: str, fix: str, now: datetime) -> None:
+        """A case that cannot be decided as it is; it is decided again when something about it changes. If it was marked
+        again since `version` was loaded, it stays due.
+        """
+        with self._writing() as conn:
+            conn.execute(
+                update(t.cases)
+                .where(t.cases.c.bridge == self._bridge, t.cases.c.key == key, t.cases.c.version == version)
+                .values(due_at=None, marked=False, decided_at=now)
+            )
+            row = {
+                "bridge": self._bridge,
+                "kind": "case",
+                "ref": key,
+                "case_key": key,
+                "about": key,
+                "fix": fix,
+                "at": now,
+                "reason": self._box.seal_text(reason, REASON),
+            }
+            insert = self._insert(t.parked).values(row)
+            conn.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["bridge", "kind", "ref"],
+                    set_={
+                        "reason": insert.excluded.reason,
+                        "fix": insert.excluded.fix,
+                        "at": insert.excluded.at,
+                    },
+                )
+            )
+
+    def unpark_cases(self, keys: list[str]) -> None:
+        """These were decided well: what was parked of them is parked no longer."""
+        with self._writing() as conn:
+            self._remove(conn, t.parked, t.parked.c.ref, keys, t.parked.c.kind == "case")
