@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from connectors.bitrix24.answers import PERMISSION_PAUSE, Refusal, Verdict
-from connectors.bitrix24.client import BATCH, Client, Reply
+from connectors.bitrix24.client import BATCH, Answer, Client, Reply
 from connectors.bitrix24.wire import masked, sketch
 from connectors.bitrix24.writing import Step, Writer
 from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind
@@ -91,30 +91,48 @@ async def _run(client: Client, works: Sequence[_Work], pace: Pace) -> None:
     stopped = False
     while waiting := [work for work in works if work.refusal is None and work.done < len(work.steps)]:
         while waiting:
-            part, waiting = waiting[: pace.size], waiting[pace.size :]
+            part, waiting = _part(waiting, pace.size)
             if stopped:
                 for work in part:
                     work.refusal = _NOT_SENT
                 continue
-            replies = await client.tell([work.steps[work.done].call for work in part])
+            steps = [work.steps[work.done] for work in part]
+            calls = [call for step in steps for call in (step.call, step.check) if call is not None]
+            answers = await client.tell(calls)
             pace.took(client.last_seconds, len(part))
-            for work, reply in zip(part, replies, strict=True):
-                _take(work, reply)
-            stopped = _whole_failed(replies)
+            told = iter(answers)
+            for work, step in zip(part, steps, strict=True):
+                reply = next(told)
+                _take(work, step, reply, next(told) if step.check is not None else reply)
+            stopped = _whole_failed(answers)
 
 
-def _take(work: _Work, reply: Reply) -> None:
-    step = work.steps[work.done]
+def _part(works: Sequence[_Work], size: int) -> tuple[list[_Work], list[_Work]]:
+    """As many works as fit one request, and the rest."""
+    taken, calls = 0, 0
+    while taken < min(size, len(works)):
+        step = works[taken].steps[works[taken].done]
+        calls += 1 if step.check is None else 2
+        if calls > BATCH:
+            break
+        taken += 1
+    return list(works[:taken]), list(works[taken:])
+
+
+def _take(work: _Work, step: Step, reply: Reply, judged: Reply) -> None:
     if isinstance(reply, Refusal):
         work.refusal = reply
         return
     work.done += 1
-    work.missed = step.missed(reply.result) or work.missed
+    if isinstance(judged, Answer):
+        work.missed = step.missed(judged.result) or work.missed
     if made := step.made(reply.result):
         work.target_id = made
     elif not work.target_id:
         # It says that it was made, but not what: whoever asked must look.
         work.refusal = Refusal(Verdict.UNKNOWN, "", "в ответе нет номера созданного")
+    if work.missed:
+        work.steps = work.steps[: work.done]  # what was to follow rested on it
 
 
 def _whole_failed(replies: Sequence[Reply]) -> bool:

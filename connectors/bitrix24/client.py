@@ -20,7 +20,7 @@ from kreslo.connectors.contract import Seams
 BATCH = 50
 """Commands that one `batch` may hold."""
 
-_ATTEMPTS = 6
+_ATTEMPTS = 5
 _LONGEST_PARK = 90.0  # a read waits this long for a blocked method; longer is the caller's to decide
 _LONGEST_BACKOFF = 30.0
 _HOPS = 3

@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -124,10 +125,21 @@ def _text(field: Field, value: Any) -> Value:
         return None
     text = clean(_text_of(value))
     if field.code == "COMMENTS":
-        text = html.unescape(text)
+        text = _without_markup(text)
     if field.code == "TITLE":
         text = text[:_TITLE_LENGTH].strip()
     return text or None
+
+
+def _without_markup(text: str) -> str:
+    """The portal cleans HTML in comments and gives BB-code back; only the words are compared."""
+    return html.unescape(_MARKUP.sub("", _BREAK.sub("\n", text))).strip()
+
+
+_BREAK = re.compile(r"<br\s*/?>|\[br\]", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"</?[a-z][^<>]*>|\[/?(?:b|i|u|s|p|list|\*|url|color|size|font|img)(?:=[^\]]*)?\]", re.IGNORECASE
+)
 
 
 def _text_of(value: Any) -> str:

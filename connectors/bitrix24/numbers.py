@@ -1,11 +1,14 @@
 """Telephone numbers as the portal holds them: texts as typed, compared by us."""
 
+import re
 from functools import lru_cache
 
 from kreslo.records import Phone
 from kreslo.records.phones import last_ten, parse_phones
 
 _KEPT = 20_000
+_FEWEST = 7
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @lru_cache(maxsize=_KEPT)
@@ -21,6 +24,12 @@ def neutral_phone(text: str) -> str:
 
 @lru_cache(maxsize=_KEPT)
 def comparable(text: str) -> str:
-    """Ten last digits, "" for fewer: what two spellings of one number have in common."""
+    """The last ten digits (of a short foreign number all of them), "" for what is too short to be a number: what two
+    spellings of one number have in common.
+    """
     digits = last_ten(text)
-    return digits if len(digits) == 10 else ""
+    return digits if len(digits) >= _FEWEST else ""
+
+
+def is_e164(text: str) -> bool:
+    return _E164.fullmatch(text) is not None

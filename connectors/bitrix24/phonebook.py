@@ -10,7 +10,7 @@ from typing import Any
 from connectors.bitrix24.client import Client, accepted
 from connectors.bitrix24.entities import Kind
 from connectors.bitrix24.listing import Query, chunks, read_all
-from connectors.bitrix24.numbers import comparable
+from connectors.bitrix24.numbers import comparable, is_e164
 from connectors.bitrix24.wire import Call, section
 from kreslo.records.phones import search_forms
 
@@ -21,8 +21,8 @@ _WALK_FROM = 100  # numbers from which it is worth asking how many cards there a
 
 
 async def owners(client: Client, kind: Kind, phones: Iterable[str]) -> set[str]:
-    """Ids of cards that may hold one of the numbers (E.164): all that do are among them."""
-    wanted = sorted(set(phones))
+    """Ids of cards that may hold one of the numbers: all that do are among them. A text that is not E.164 is nobody's."""
+    wanted = sorted({phone for phone in phones if is_e164(phone)})
     if not wanted:
         return set()
     if len(wanted) >= _WALK_FROM:

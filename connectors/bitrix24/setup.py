@@ -30,6 +30,7 @@ _WHERE = {Entity.CONTACT: "контактах", Entity.DEAL: "сделках", E
 _SEMANTIC_CODES = {Semantic.WON: "S", Semantic.LOST: "F"}
 _COLORS = {Semantic.OPEN: "#2FC6F6", Semantic.WON: "#7BD500", Semantic.LOST: "#FF5752"}
 _STEP = 10
+_LAST = 1000
 KEY_TITLE = "Ключ Kreslo"
 
 
@@ -135,9 +136,11 @@ class Setup:
         names = {_folded(str(row.get("NAME", ""))) for row in present}
         missing = [stage for stage in needed if _folded(stage.stage) not in names]
         winning = next((row for row in present if semantic_of(row) is Semantic.WON), None)
+        if fresh:
+            missing = await self._take_over(funnel, present, missing)
         for stage in [one for one in missing if one.semantic is Semantic.WON]:
             missing.remove(stage)
-            await self._winning(funnel, stage, winning, fresh=fresh)
+            await self._winning(dictionary, stage, winning)
         opened = [stage for stage in missing if stage.semantic is not Semantic.LOST]
         lost = [stage for stage in missing if stage.semantic is Semantic.LOST]
         sorts = await self._room(funnel, present, len(opened))
@@ -147,18 +150,32 @@ class Setup:
         for at, stage in enumerate(lost):
             await self._add_stage(dictionary, stage, last + _STEP * (at + 1))
 
-    async def _winning(
-        self, funnel: str, stage: NeededStage, winning: dict[str, Any] | None, *, fresh: bool
-    ) -> None:
-        """A funnel has one winning stage: in a funnel that we have just made it takes the name, in another it stays."""
-        if fresh or winning is None:
-            row_id = str(winning["ID"]) if winning else ""
-            call = Call("crm.status.update", {"id": row_id, "fields": {"NAME": stage.stage}})
-            await self._make(f"Стадия «{stage.stage}» в воронке «{funnel}» (успешная)", call)
+    async def _take_over(
+        self, funnel: str, present: list[dict[str, Any]], missing: list[NeededStage]
+    ) -> list[NeededStage]:
+        """A funnel that we have just made comes with stages of the portal's own: they take the names that are needed,
+        as far as they go. Gives the stages that are still missing.
+        """
+        left = []
+        free = sorted(present, key=_sort)
+        for stage in missing:
+            wanted = Semantic.OPEN if stage.semantic is Semantic.UNSORTED else stage.semantic
+            row = next((row for row in free if semantic_of(row) is wanted), None)
+            if row is None:
+                left.append(stage)
+                continue
+            free.remove(row)
+            call = Call("crm.status.update", {"id": str(row["ID"]), "fields": {"NAME": stage.stage}})
+            await self._make(_stage_line(stage.stage, funnel), call)
+        return left
+
+    async def _winning(self, dictionary: str, stage: NeededStage, winning: dict[str, Any] | None) -> None:
+        if winning is None:
+            await self._add_stage(dictionary, stage, _LAST)
             return
         self.lines.append(
-            f"Не создано: успешная стадия «{stage.stage}» в воронке «{funnel}». В воронке бывает только одна, и это "
-            f"«{winning.get('NAME')}»: назовите её так в портале или укажите её имя в настройке"
+            f"Не создано: успешная стадия «{stage.stage}» в воронке «{stage.funnel}». В воронке бывает только одна, и "
+            f"это «{winning.get('NAME')}»: назовите её так в портале или укажите её имя в настройке"
         )
 
     async def _room(self, funnel: str, present: list[dict[str, Any]], count: int) -> list[int]:
@@ -190,14 +207,16 @@ class Setup:
         }
         if stage.semantic in _SEMANTIC_CODES:
             fields["SEMANTICS"] = _SEMANTIC_CODES[stage.semantic]
-        await self._make(
-            f"Стадия «{stage.stage}» в воронке «{stage.funnel}»", Call("crm.status.add", {"fields": fields})
-        )
+        await self._make(_stage_line(stage.stage, stage.funnel), Call("crm.status.add", {"fields": fields}))
 
 
 def user_code(title: str) -> str:
     """The code of a field that we make: the same for the same title, so that setup finds it again under a new label."""
     return f"UF_CRM_KRESLO_{_digest(title)}"
+
+
+def _stage_line(stage: str, funnel: str) -> str:
+    return f"Стадия «{stage}» в воронке «{funnel}»"
 
 
 def _digest(text: str) -> str:

@@ -8,16 +8,16 @@ from connectors.bitrix24.apply import Pace, send
 from connectors.bitrix24.client import Answer, Client
 from connectors.bitrix24.entities import CONTACT, DEAL, KINDS, LEAD, kind_of
 from connectors.bitrix24.events import changed_since, parse_hook
-from connectors.bitrix24.fields import canonical
+from connectors.bitrix24.fields import Field, canonical
 from connectors.bitrix24.find import Finder
 from connectors.bitrix24.listing import Query, chunks, one_of, read_all
 from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.schema import Schema, load
 from connectors.bitrix24.setup import Setup
 from connectors.bitrix24.wire import Call
-from connectors.bitrix24.writing import Writer, codes_of, needs_seen
+from connectors.bitrix24.writing import Writer, needs_seen, values_of
 from kreslo.connectors.contract import Seams
-from kreslo.connectors.errors import ConfigurationError, ErrorKind, KresloError
+from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind, KresloError
 from kreslo.connectors.model import (
     AddTask,
     ById,
@@ -191,12 +191,15 @@ class Bitrix24Target:
     # --- the schema -------------------------------------------------------------------------------------------
 
     def _lacks(self, schema: Schema, changes: Sequence[Change]) -> bool:
-        keys = len(schema.catalog.key_fields) < len(KINDS)
-        return keys or any(
-            schema.field(change.action.entity, code) is None
-            for change in changes
-            for code in codes_of(change)
-        )
+        """Whether the portal may have got a field or an option since we looked that the changes want."""
+        if len(schema.catalog.key_fields) < len(KINDS):
+            return True
+        for change in changes:
+            for code, value in values_of(change):
+                field = schema.field(change.action.entity, code)
+                if field is None or not _holds(field, value):
+                    return True
+        return False
 
     async def _schema(self, *, fresh: bool = False) -> Schema:
         async with self._loading:
@@ -204,6 +207,14 @@ class Bitrix24Target:
                 self._known = await load(self._client, self._options)
                 self._loaded_at = self._clock.monotonic()
             return self._known
+
+
+def _holds(field: Field, value: Value) -> bool:
+    try:
+        canonical(field, value)
+    except DataError:
+        return False
+    return True
 
 
 def _unread(change: Change, error: KresloError) -> Outcome:

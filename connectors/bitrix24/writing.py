@@ -15,7 +15,7 @@ from connectors.bitrix24.cards import WIRE_ROW
 from connectors.bitrix24.entities import Kind, kind_of
 from connectors.bitrix24.fields import Field, as_tuple, clean, contacts_of, encode
 from connectors.bitrix24.schema import Schema
-from connectors.bitrix24.wire import Call
+from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError, DataError
 from kreslo.connectors.model import (
     AddNote,
@@ -39,10 +39,11 @@ _ROWS = (FieldType.PHONE, FieldType.EMAIL)
 
 class Step(msgspec.Struct, frozen=True):
     """One call. `made`: the id of what it made, of its result. `missed`: what of it the portal did not do, in words,
-    although it said yes.
+    although it said yes. `check`: a read sent behind the call in the same request, whose result `missed` judges then.
     """
 
     call: Call
+    check: Call | None = None
     made: Callable[[Any], str] = lambda _: ""
     missed: Callable[[Any], str] = lambda _: ""
 
@@ -123,7 +124,9 @@ class Writer:
         if action.stage is not None and not moves:
             body |= {kind.stage_code: _stage(kind, action.stage)[kind.stage_code]}
         if body:
-            steps.append(Step(Call(kind.method("update"), {"id": action.id, "fields": body})))
+            call = Call(kind.method("update"), {"id": action.id, "fields": body})
+            placed = action.stage if not moves else None
+            steps.append(_checked(kind, action.id, call, placed) if placed else Step(call))
         last: dict[str, str] = {}
         if moves and action.stage is not None:
             last |= {"categoryId": action.stage.funnel, "stageId": action.stage.stage}
@@ -241,12 +244,14 @@ def needs_seen(change: Change) -> bool:
     return rows or (action.stage is not None and action.entity is Entity.DEAL)
 
 
-def codes_of(change: Change) -> Iterable[str]:
-    """Field codes that the change names."""
+def values_of(change: Change) -> Iterable[tuple[str, Value]]:
+    """Field codes that the change names, with their values."""
     action = change.action
     if isinstance(action, CreateCard):
-        return tuple(action.fields)
-    return (*action.fields, *action.multi) if isinstance(action, UpdateCard) else ()
+        return tuple(action.fields.items())
+    if isinstance(action, UpdateCard):
+        return (*action.fields.items(), *((code, multi.add) for code, multi in action.multi.items()))
+    return ()
 
 
 def _whole(field: Field, value: Value, present: dict[str, str]) -> MultiChange:
@@ -272,6 +277,23 @@ def _stage(kind: Kind, stage: StageRef) -> dict[str, str]:
         raise DataError(f"У карточек «{kind.word}» нет стадий")
     funnel = {"CATEGORY_ID": stage.funnel} if kind.entity is Entity.DEAL else {}
     return {**funnel, kind.stage_code: stage.stage}
+
+
+def _checked(kind: Kind, card: str, call: Call, stage: StageRef) -> Step:
+    """A legacy update says yes to a stage that the card's funnel does not have, and leaves the card where it was."""
+    check = Call(
+        kind.method("list"), {"filter": {"@ID": [card]}, "select": ["ID", kind.stage_code], "start": -1}
+    )
+
+    def missed(result: Any) -> str:
+        found = next((row for row in rows(result) if str(row.get("ID")) == card), None)
+        if found is None or str(found.get(kind.stage_code)) == stage.stage:
+            return ""
+        return (
+            f"Портал не перевёл карточку на стадию {stage.stage}: её нет в воронке, где карточка стоит теперь"
+        )
+
+    return Step(call, check, missed=missed)
 
 
 def _contacts_call(kind: Kind, card: str, contacts: tuple[str, ...]) -> Call:

@@ -29,6 +29,7 @@ def methods() -> list[Method]:
         Method("crm.category.add", "crm", _add_category),
         Method("crm.status.list", "crm", _statuses),
         Method("crm.status.add", "crm", _add_status),
+        Method("crm.status.update", "crm", _update_status),
     ]
 
 
@@ -121,3 +122,19 @@ def _add_status(call: Call) -> int:
     )
     row.category_id = int(category) if category.isdecimal() else None
     return row.id
+
+
+def _update_status(call: Call) -> bool:
+    """Name, order and colour; the code and what the stage means stay."""
+    status_id = php.integer(call.legacy("id"))
+    row = next((row for row in call.portal.dictionaries.rows() if row.id == status_id), None)
+    if row is None:
+        raise crm_error("Status is not found.")
+    fields = dict(php.pairs(call.array("fields")))
+    if name := php.text(fields.get("NAME")).strip():
+        row.name = name
+    if sort := php.integer(fields.get("SORT")):
+        row.sort = sort
+    if color := php.text(fields.get("COLOR")):
+        row.color = color
+    return True
