@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from connectors.bitrix24.sandbox.fields import MULTI_FIELDS
@@ -118,15 +119,13 @@ class CardStore:
         """Ids of the cards whose field equals the value (for lists: holds it)."""
         return self._index_of(code).get(value, set())
 
-    def select(self, group: Group) -> list[Card]:
-        """The cards that pass, by id."""
+    def select(self, group: Group, limit: int | None = None) -> list[Card]:
+        """The cards that pass, by id; the first `limit` of them."""
         test = compiled(group)
-        candidates = self._candidates(group)
-        if test is None:
-            return candidates
-        return [card for card in candidates if test(card.read)]
+        candidates = map(self._cards.__getitem__, self._candidates(group))
+        return list(islice((card for card in candidates if test is None or test(card.read)), limit))
 
-    def _candidates(self, group: Group) -> list[Card]:
+    def _candidates(self, group: Group) -> list[int]:
         narrowest: Iterable[int] | None = None
         size = 0
         low, high = 0, len(self._ids)
@@ -143,8 +142,8 @@ class CardStore:
                 if narrowest is None or len(found) < size:
                     narrowest, size = found, len(found)
         if narrowest is not None:
-            return [self._cards[card_id] for card_id in sorted(narrowest)]
-        return [self._cards[card_id] for card_id in self._ids[low:high]]
+            return sorted(narrowest)
+        return self._ids[low:high]
 
     def _equal(self, part: Condition) -> set[int]:
         if part.field.code == "ID":

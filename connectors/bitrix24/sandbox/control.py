@@ -71,7 +71,7 @@ def control_routes(portal: Portal) -> list[BaseRoute]:
 def _answering(act: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            return JSONResponse(msgspec.to_builtins(await act(request)))
+            return Response(msgspec.json.encode(await act(request)), media_type="application/json")
         except (WrongOrderError, msgspec.ValidationError, msgspec.DecodeError) as error:
             return JSONResponse({"error": str(error)}, 400)
 

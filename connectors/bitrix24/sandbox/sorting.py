@@ -5,16 +5,26 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.bitrix24.sandbox import php
+from connectors.bitrix24.sandbox.calls import PAGE, Call
 from connectors.bitrix24.sandbox.cards import Card, Kind
 from connectors.bitrix24.sandbox.fields import Field
+from connectors.bitrix24.sandbox.filters import Group
 from connectors.bitrix24.sandbox.portal import Portal
 
 
-def by_fields(cards: list[Card], order: list[tuple[Field, bool]], portal: Portal) -> list[Card]:
-    """`order`: field and whether it descends. The cards come sorted by id, and ties keep that."""
+def listed(call: Call, kind: Kind, group: Group, order: list[tuple[Field, bool]]) -> list[Card]:
+    """The cards that pass, in order. `order`: field and whether it descends. Where nothing is counted and the order is
+    that of the ids, the search ends with the first page.
+    """
+    by_id = not order or (order[0][0].code == "ID" and not order[0][1])
+    limit = PAGE if by_id and call.start is not None and call.start < 0 else None
+    cards = call.portal.store(kind).select(group, limit)
+    return cards if by_id else _by_fields(cards, order, call.portal)
+
+
+def _by_fields(cards: list[Card], order: list[tuple[Field, bool]], portal: Portal) -> list[Card]:
+    # The cards come sorted by id, and ties keep that.
     for field, descending in reversed(order):
-        if field.code == "ID" and not descending and field is order[0][0]:
-            continue
         key = _stage_key(portal) if field.code in {"STAGE_ID", "STATUS_ID"} else _value_key(field.code)
         cards = sorted(cards, key=key, reverse=descending)
     return cards

@@ -137,7 +137,7 @@ def _list(call: Call) -> Answer:
         return item_field(portal, kind, name, original_names=original)
 
     group = filters.parse(call.params.get("filter"), filters.Dialect(find, portal.zone, strict=True))
-    cards = sorting.by_fields(portal.store(kind).select(group), _order(call, find), portal)
+    cards = sorting.listed(call, kind, group, _order(call, find))
     select = [php.text(name) for name in php.members(call.params.get("select"))]
     page, total, following = paged(cards, call, legacy=False)
     rows = [item_card(portal, card, original_names=original, select=select) for card in page]

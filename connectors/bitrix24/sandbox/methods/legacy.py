@@ -93,7 +93,7 @@ def _list(kind: Kind, call: Call) -> Answer:
         for code, direction in sorting.directions(call.array("order"))
         if (field := find(code)) is not None and code not in MULTI_FIELDS
     ]
-    cards = sorting.by_fields(portal.store(kind).select(group), order, portal)
+    cards = sorting.listed(call, kind, group, order)
     chosen = _selected(known, [php.text(name) for name in php.members(call.array("select"))])
     page, total, following = paged(cards, call, legacy=True)
     return Answer([_row(portal, card, chosen) for card in page], total, following)
