@@ -266,6 +266,45 @@ async def test_an_import_reads_a_small_portal_once_instead_of_asking_for_every_n
     assert commands["requests"] <= 4
 
 
+# --- stages ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_move_that_the_portal_did_not_make_is_not_confirmed(rig: TargetRig) -> None:
+    needed = Needed(
+        stages=(NeededStage(Entity.DEAL, "Приёмы", "Записан"), NeededStage(Entity.DEAL, "Приёмы", "Завтра"))
+    )
+    await rig.target.setup(needed, dry_run=False)
+    await rig.refresh()
+    booked, tomorrow = (rig.stage(Entity.DEAL, "Приёмы", name) for name in ("Записан", "Завтра"))
+    deal = await create(rig, stage=booked)
+    (seen,) = await rig.find(ById(Entity.DEAL, deal))
+    await rig.staff("move", id=int(deal), stage="В работе", funnel="Общая")
+    action = UpdateCard(entity=Entity.DEAL, id=deal, stage=tomorrow, fields={"TITLE": "Новое имя"}, seen=seen)
+    (outcome,) = await rig.apply(action)
+    assert (outcome.kind, outcome.target_id) == (OutcomeKind.PERMANENT, deal)
+    assert "не перевёл" in outcome.message
+    (card,) = await rig.find(ById(Entity.DEAL, deal))
+    assert (card.stage, card.title) == (StageRef("0", "EXECUTING"), "Новое имя")
+
+
+async def test_a_funnel_that_setup_made_has_the_needed_stages_first(rig: TargetRig) -> None:
+    names = {
+        "Записан": Semantic.OPEN,
+        "Состоялся": Semantic.WON,
+        "Отменён": Semantic.LOST,
+        "Перенесён": Semantic.OPEN,
+    }
+    needed = Needed(
+        stages=tuple(NeededStage(Entity.DEAL, "Приёмы", name, what) for name, what in names.items())
+    )
+    await rig.target.setup(needed, dry_run=False)
+    await rig.refresh()
+    stages = rig.funnel(Entity.DEAL, "Приёмы").stages
+    assert {stage.name: stage.semantic for stage in stages}.items() >= names.items()
+    assert [stage.name for stage in stages][:2] == ["Записан", "Перенесён"]
+    assert [stage.name for stage in stages if stage.semantic is Semantic.WON] == ["Состоялся"]
+
+
 # --- setup and check ------------------------------------------------------------------------------------------------
 
 
