@@ -128,6 +128,8 @@ def _syntax_fault(error: MarkedYAMLError) -> Fault:
         said = "a tab stands here; YAML is indented with spaces"
     elif "mapping values are not allowed" in problem:
         said = 'a ":" is not expected here; check the indentation, and put a value that holds ": " in quotes'
+    elif "chomping or indentation" in problem and "'|'" in problem:
+        said = 'an expression that begins with "!" must stand in quotes'  # its tag over, `||` opens a block
     elif "another document" in problem:
         said = "a second document begins here; one file holds one mapping"
     else:

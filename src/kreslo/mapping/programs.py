@@ -133,10 +133,12 @@ def compiled(source: str) -> Program:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "…"?`, or nothing where no known word is near."""
-    near = process.extractOne(
-        word, list(known), scorer=fuzz.ratio, processor=lambda text: str(text).casefold(), score_cutoff=75
-    )
+    near = process.extractOne(word, list(known), scorer=fuzz.ratio, processor=_folded, score_cutoff=75)
     return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _folded(text: str) -> str:
+    return text.casefold().replace("ё", "е")
 
 
 def _had(value: Any) -> bool:
