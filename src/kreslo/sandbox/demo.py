@@ -93,9 +93,12 @@ def demo_mapping() -> Path:
 
 
 def environment(stage: Stage, crm_settings: dict[str, Any]) -> dict[str, str]:
-    """The `${…}` of the demo's mapping: `KRESLO_DEMO_<OPTION>` for every option of the clinic and of the CRM."""
-    options = {**clinic_sandbox().settings(stage.clinic.absolute()), **crm_settings}
-    return {f"KRESLO_DEMO_{name.upper()}": str(value) for name, value in options.items()}
+    """The variables that the demo's mapping names: where its clinic is, and where its CRM."""
+    clinic = clinic_sandbox().settings(stage.clinic.absolute())
+    return {
+        "KRESLO_DEMO_CLINIC": str(clinic["database"]),
+        "KRESLO_DEMO_WEBHOOK": str(crm_settings["webhook"]),
+    }
 
 
 def _read_stamp(path: Path) -> Stamp | None:

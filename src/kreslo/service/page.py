@@ -1,5 +1,6 @@
 """GET /: what the bridges do, on one plain page that needs nothing from outside the house."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,20 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from kreslo.journal.model import IntentState
 from kreslo.service.hosted import Hosted
 
 LAST_CHANGES = 20
+
+_STATES = {
+    IntentState.PLANNED: "запланировано",
+    IntentState.SENDING: "отправляется",
+    IntentState.CONFIRMED: "подтверждено",
+    IntentState.UNKNOWN: "исход неизвестен",
+    IntentState.RETRY: "будет повторено",
+    IntentState.PARKED: "отложено",
+    IntentState.SUPERSEDED: "заменено новым решением",
+}
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -31,12 +43,16 @@ def page_routes(bridges: Sequence[Hosted], *, links: Sequence[Link] = ()) -> API
         lstrip_blocks=True,
     )
     pages.filters["moment"] = _moment
+    pages.filters["state"] = _STATES.__getitem__
     home = pages.get_template("home.html")
 
     @routes.get("/")
     async def show(_request: Request) -> HTMLResponse:
         shown: list[dict[str, Any]] = [
-            {"status": bridge.status(), "changes": await bridge.last_changes(LAST_CHANGES)}
+            {
+                "status": bridge.status(),
+                "changes": await asyncio.to_thread(bridge.journal.last_changes, LAST_CHANGES),
+            }
             for bridge in bridges
         ]
         return HTMLResponse(home.render(bridges=shown, links=links))

@@ -73,7 +73,9 @@ RIGHT: tuple[SeenCard, ...] = (
 )
 
 
-def held(cards: Sequence[SeenCard], rules: Rules = RULES, census: Census = CENSUS, now: datetime = NOW) -> Audit:
+def held(
+    cards: Sequence[SeenCard], rules: Rules = RULES, census: Census = CENSUS, now: datetime = NOW
+) -> Audit:
     return audit(cards, rules, before=Moment(NOW, CENSUS), after=Moment(now, census))
 
 
@@ -109,7 +111,8 @@ def test_a_key_that_stands_twice_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "stage"), [("1", "Завтра"), ("2", "Записан"), ("3", "Записан"), ("4", "Отменён"), ("5", "Отменён")]
+    ("number", "stage"),
+    [("1", "Завтра"), ("2", "Записан"), ("3", "Записан"), ("4", "Отменён"), ("5", "Отменён")],
 )
 def test_a_wrong_stage_is_found(number: str, stage: str) -> None:
     assert [rule for rule, _ in rules_broken(changed(number, stage=stage))] == ["wrong stage"]

@@ -27,7 +27,13 @@ STATE: dict[str, Any] = {
         }
     ],
     "leads": [
-        {"id": 3, "fields": {}, "phones": ["+7 (900) 111-22-33"], "stage": "Качественный лид", "semantic": "S"}
+        {
+            "id": 3,
+            "fields": {},
+            "phones": ["+7 (900) 111-22-33"],
+            "stage": "Качественный лид",
+            "semantic": "S",
+        }
     ],
 }
 

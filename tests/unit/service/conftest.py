@@ -1,23 +1,32 @@
 """A bridge that does nothing but be asked, and the service in front of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
+from kreslo.journal.model import LastChange
 from kreslo.service.app import create_app
 from kreslo.service.page import Link
 from kreslo.sync.status import BridgeStatus
+
+
+class FakeJournal:
+    def __init__(self) -> None:
+        self.changes: list[LastChange] = []
+
+    def last_changes(self, limit: int) -> list[LastChange]:
+        return self.changes[:limit]
 
 
 class FakeBridge:
     def __init__(self, name: str = "clinic", **status: Any) -> None:
         self.name = name
         self.state = BridgeStatus(name=name, source="ident", target="bitrix24", **status)
-        self.changes: list[Any] = []
+        self.journal = FakeJournal()
         self.hooks: list[tuple[Mapping[str, str], bytes]] = []
         self.refuse: Exception | None = None
         self.fail: Exception | None = None
@@ -43,9 +52,6 @@ class FakeBridge:
             raise self.refuse
         self.hooks.append((headers, body))
         return 1
-
-    async def last_changes(self, limit: int) -> Sequence[Any]:
-        return self.changes[:limit]
 
     async def close(self) -> None:
         self.closed = True

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from kreslo.connectors.errors import DataError, PermissionDeniedError
+from kreslo.journal.model import IntentState, LastChange
 from kreslo.service.hooks import MOST_BYTES
 from kreslo.sync.status import LastError
 
@@ -31,7 +32,9 @@ async def test_live_and_ready_are_told_apart(
 async def test_health_says_what_went_wrong_until_it_is_over(client: httpx.AsyncClient, bridge: Any) -> None:
     error = LastError(at=NOW, kind="outage", message="the CRM does not answer", where="target")
     bridge.becomes(ready=False, last_error=error)
-    assert (await client.get("/health")).json()["bridges"]["clinic"]["last_error"] == "the CRM does not answer"
+    assert (await client.get("/health")).json()["bridges"]["clinic"][
+        "last_error"
+    ] == "the CRM does not answer"
     bridge.becomes(ready=True, last_error=LastError(at=NOW, kind="x", message="m", where="w", over=True))
     assert (await client.get("/health")).json()["bridges"]["clinic"]["last_error"] is None
 
@@ -44,15 +47,21 @@ async def test_status_is_the_bridge_s_own(client: httpx.AsyncClient, bridge: Any
     assert told["last_read_at"] == "2026-11-21T10:00:00Z"
 
 
-async def test_a_hook_reaches_its_bridge_with_headers_and_body(client: httpx.AsyncClient, bridge: Any) -> None:
-    answer = await client.post("/hooks/clinic/unguessable", content=b"event=ONCRMDEALADD", headers={"x-a": "b"})
+async def test_a_hook_reaches_its_bridge_with_headers_and_body(
+    client: httpx.AsyncClient, bridge: Any
+) -> None:
+    answer = await client.post(
+        "/hooks/clinic/unguessable", content=b"event=ONCRMDEALADD", headers={"x-a": "b"}
+    )
     assert (answer.status_code, answer.json()) == (200, {"accepted": 1})
     ((headers, body),) = bridge.hooks
     assert body == b"event=ONCRMDEALADD"
     assert headers["x-a"] == "b"
 
 
-@pytest.mark.parametrize("path", ["/hooks/clinic", "/hooks/clinic/wrong", "/hooks/other/unguessable", "/hooks/clinic/é"])
+@pytest.mark.parametrize(
+    "path", ["/hooks/clinic", "/hooks/clinic/wrong", "/hooks/other/unguessable", "/hooks/clinic/é"]
+)
 async def test_a_wrong_address_learns_nothing(client: httpx.AsyncClient, bridge: Any, path: str) -> None:
     answer = await client.post(path, content=b"event=ONCRMDEALADD")
     assert (answer.status_code, answer.json()) == (404, {"detail": "no such hook"})
@@ -76,7 +85,9 @@ async def test_a_hook_without_end_is_cut_off(client: httpx.AsyncClient, bridge: 
     assert bridge.hooks == []
 
 
-async def test_the_page_shows_stages_errors_and_links_and_escapes_them(client: httpx.AsyncClient, bridge: Any) -> None:
+async def test_the_page_shows_stages_errors_and_links_and_escapes_them(
+    client: httpx.AsyncClient, bridge: Any
+) -> None:
     bridge.becomes(
         by_stage={"Записан <на> приём": 7},
         last_error=LastError(at=NOW, kind="outage", message="CRM молчит", where="target"),
@@ -93,3 +104,19 @@ async def test_the_page_needs_nothing_from_outside(client: httpx.AsyncClient) ->
     assert "<script" not in page.text
     assert "src=" not in page.text
     assert "@import" not in page.text
+
+
+async def test_the_page_shows_the_last_changes(client: httpx.AsyncClient, bridge: Any) -> None:
+    bridge.journal.changes = [
+        LastChange(
+            at=NOW,
+            case="patient:7",
+            card="ident/appointment/778",
+            state=IntentState.CONFIRMED,
+            what="создана сделка",
+        )
+    ]
+    page = await client.get("/")
+    assert "ident/appointment/778" in page.text
+    assert "создана сделка" in page.text
+    assert "подтверждено" in page.text

@@ -31,14 +31,21 @@ def written_phones(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def wrapped(value: Any, shape: str) -> Any:
-    return {"bare": value, "list": [value], "dict": {"inner": value}, "deep": [{"a": (value, {"b": value})}]}[shape]
+    return {"bare": value, "list": [value], "dict": {"inner": value}, "deep": [{"a": (value, {"b": value})}]}[
+        shape
+    ]
 
 
 def logged(**event: Any) -> str:
     return json.dumps(mask_event(None, "info", event), ensure_ascii=False)
 
 
-@given(written_phones(), KEYS, st.sampled_from(["bare", "list", "dict", "deep"]), st.sampled_from(["", "тел. ", "call "]))
+@given(
+    written_phones(),
+    KEYS,
+    st.sampled_from(["bare", "list", "dict", "deep"]),
+    st.sampled_from(["", "тел. ", "call "]),
+)
 def test_no_phone_passes_under_any_key(phone: tuple[str, str], key: str, shape: str, before: str) -> None:
     text, digits = phone
     line = logged(**{key: wrapped(before + text, shape)})
@@ -52,7 +59,9 @@ def test_a_phone_given_as_a_number_does_not_pass(number: int, key: str) -> None:
 
 
 @given(SURNAMES, KEYS, st.sampled_from(["bare", "list", "dict", "deep"]))
-def test_a_name_passes_only_under_keys_of_free_text_and_identifiers(surname: str, key: str, shape: str) -> None:
+def test_a_name_passes_only_under_keys_of_free_text_and_identifiers(
+    surname: str, key: str, shape: str
+) -> None:
     line = logged(**{key: wrapped(f"{surname} Мария", shape)})
     assert surname not in line or key in FREE_TEXT
 

@@ -1,0 +1,68 @@
+"""The commands that need neither a MIS nor a CRM."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kreslo.cli.sandbox import switches
+from kreslo.connectors.errors import ConfigurationError
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_version_names_the_connectors(kreslo: Run) -> None:
+    result = kreslo("version")
+    assert result.returncode == 0
+    assert "ident" in result.stdout
+    assert "bitrix24" in result.stdout
+
+
+def test_a_right_mapping_passes_the_check_of_the_file_alone(kreslo: Run, mapping: Path) -> None:
+    result = kreslo("check", str(mapping), "--offline")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "файл верен" in result.stdout
+
+
+def test_check_looks_at_both_sides_and_fails_on_either(kreslo: Run, mapping: Path) -> None:
+    result = kreslo("check", str(mapping))
+    assert result.returncode == 2
+    assert "✗ МИС (ident)" in result.stdout
+    assert "✗ CRM (bitrix24)" in result.stdout
+
+
+def test_explain_statuses_shows_the_rules_in_order_with_the_mapping_s_words(kreslo: Run, mapping: Path) -> None:
+    result = kreslo("explain", "statuses", str(mapping))
+    assert result.returncode == 0, result.stderr
+    shown = [line for line in result.stdout.splitlines() if line.startswith("│")]
+    phases = [line.split("│")[3].strip() for line in shown]
+    assert phases == [
+        "фаза нового времени",
+        *("rescheduled", "cancelled", "completed", "arrived", "no_show", "confirmed", "tomorrow", "upcoming"),
+        *("already_booked", "stale", "new"),
+    ]
+    assert "отменена по причине: Перенос" in shown[1]
+    assert "Визит перенесён" in shown[1]
+    assert "прошло 3 ч после конца" in shown[5]
+    assert shown[5].split("│")[4].strip() == "—"
+    assert "накануне приёма с 14:00" in shown[7]
+    assert "Визит завтра ✉" in shown[7]
+
+
+def test_an_unknown_command_is_told(kreslo: Run) -> None:
+    assert kreslo("rnu").returncode == 2
+
+
+def test_switches_are_json_or_text() -> None:
+    assert switches(["rate=5", "admin=false", "timezone=Asia/Omsk", 'costs={"*": 0.1}']) == {
+        "rate": 5,
+        "admin": False,
+        "timezone": "Asia/Omsk",
+        "costs": {"*": 0.1},
+    }
+
+
+def test_a_switch_without_a_value_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="rate"):
+        switches(["rate"])
