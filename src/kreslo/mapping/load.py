@@ -49,7 +49,7 @@ class MappingFile(msgspec.Struct, frozen=True, kw_only=True):
         return self.endpoints.abroad
 
     def needed(self) -> Needed:
-        """What must stand in the CRM: fields by title, stages in order, the key fields. `Target.setup` makes it."""
+        """What must stand in the CRM: fields by title, stages in order. `Target.setup` makes it."""
         return needed(self.draft)
 
 

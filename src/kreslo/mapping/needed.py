@@ -8,9 +8,6 @@ from kreslo.mapping.drafts import AppointmentDraft, Draft, EnquiryDraft, FieldDr
 from kreslo.mapping.faults import Ref
 from kreslo.mapping.model import Phase
 
-KEY_TITLE = "Ключ Kreslo"
-"""Title of the text field that carries our external key. Its code is the target's own affair."""
-
 _BEFORE_ANSWER = (Phase.UPCOMING, Phase.TOMORROW, Phase.TODAY)
 _SEMANTICS = {Phase.COMPLETED: Semantic.WON, Phase.CANCELLED: Semantic.LOST, Phase.NO_SHOW: Semantic.LOST}
 
@@ -20,11 +17,17 @@ def is_code(name: str) -> bool:
     return re.fullmatch(r"[A-Z][A-Z0-9_]*|\d+", name) is not None
 
 
+def is_id(name: str) -> bool:
+    """Whether a funnel or stage is named by its id (8, C8:WON, 142): such a one cannot be made by name."""
+    return re.fullmatch(r"\d+|C\d+:\w+", name) is not None
+
+
 def needed(draft: Draft) -> Needed:
-    """Fields by title with the type that their value has, stages by name in the order of a visit's life (stages that
-    visits are claimed from after that of new enquiries), and a key field for every entity that the mapping writes.
+    """Fields by title with the type that their value has, and stages by name in the order of a visit's life (stages that
+    visits are claimed from after that of new enquiries). The key fields are the target's own affair: `setup` makes
+    them whatever is asked.
     """
-    fields = [NeededField(entity, KEY_TITLE, FieldType.TEXT) for entity in entities(draft)]
+    fields: list[NeededField] = []
     stages: list[NeededStage] = []
     if draft.contact:
         fields += _fields(Entity.CONTACT, draft.contact.fields)
@@ -103,11 +106,13 @@ def _stage(entity: Entity, funnel: str, draft: StageDraft, phase: Phase | None) 
 
 
 def _unique(stages: list[NeededStage]) -> Iterator[NeededStage]:
-    """Each stage once, where it stands first; one that serves several phases closes the card if any of them does. The
+    """Each stage that has a name once, where it stands first; one that serves several phases closes the card if any of them does. The
     open ones of a funnel stand before those that close, as CRMs keep them.
     """
     seen: dict[tuple[Entity, str, str], NeededStage] = {}
     for stage in stages:
+        if is_id(stage.funnel) or is_id(stage.stage):
+            continue
         key = (stage.entity, stage.funnel, stage.stage)
         if key not in seen or seen[key].semantic is Semantic.OPEN:
             seen[key] = stage

@@ -139,5 +139,5 @@ def made(needed: Needed) -> Catalog:
     return Catalog(
         funnels=funnels,
         fields=(*STANDARD_FIELDS, *own),
-        key_fields=dict.fromkeys((Entity.CONTACT, Entity.DEAL, Entity.LEAD), "UF_CRM_0"),
+        key_fields=dict.fromkeys((Entity.CONTACT, Entity.DEAL, Entity.LEAD), "UF_CRM_KRESLO_KEY"),
     )

@@ -7,12 +7,11 @@ import msgspec
 import pytest
 from mapping_files import CATALOG, ENDPOINTS, VISITS, made, read
 
-from kreslo.connectors.model import Catalog, Entity, FieldType, NeededField, Semantic, StageRef
+from kreslo.connectors.model import Catalog, Entity, FieldType, Semantic, StageRef
 from kreslo.mapping.expressions import Expression
 from kreslo.mapping.faults import MappingError
 from kreslo.mapping.load import load, resolve
 from kreslo.mapping.model import FieldMode, Phase
-from kreslo.mapping.needed import KEY_TITLE
 
 MAPPINGS = Path(__file__).parents[3] / "mappings"
 CONTACT = ENDPOINTS + "contact:\n  fields:\n    "
@@ -319,9 +318,6 @@ def test_what_a_mapping_needs() -> None:
     needed = read(FULL).needed()
     titles = [(each.entity, each.title, each.type) for each in needed.fields]
     assert titles == [
-        (Entity.CONTACT, KEY_TITLE, FieldType.TEXT),
-        (Entity.DEAL, KEY_TITLE, FieldType.TEXT),
-        (Entity.LEAD, KEY_TITLE, FieldType.TEXT),
         (Entity.CONTACT, "имя", FieldType.TEXT),
         (Entity.CONTACT, "Ближайший визит", FieldType.DATETIME),
         (Entity.DEAL, "Лид", FieldType.TEXT),
@@ -332,7 +328,6 @@ def test_what_a_mapping_needs() -> None:
         ("Приёмы", "Записан на приём", Semantic.OPEN),
         ("Приёмы", "визит завтра", Semantic.OPEN),
         ("Приёмы", "Подтвердил по смс", Semantic.OPEN),
-        ("Приёмы", "C1:OK", Semantic.OPEN),
         ("Приёмы", "Визит состоялся", Semantic.WON),
         ("Приёмы", "Визит отменен", Semantic.LOST),
     ]
@@ -353,7 +348,7 @@ def test_field_types_are_those_of_the_values() -> None:
         "телефоны": "patient.phones",
     }
     text = DEAL + "\n    ".join(f'"{name}": {value}' for name, value in fields.items())
-    assert {each.title: each.type for each in read(text).needed().fields if each.title != KEY_TITLE} == {
+    assert {each.title: each.type for each in read(text).needed().fields} == {
         "текст": FieldType.TEXT,
         "число": FieldType.NUMBER,
         "сумма": FieldType.MONEY,
@@ -368,6 +363,11 @@ def test_field_types_are_those_of_the_values() -> None:
     }
 
 
+def test_what_is_named_by_id_is_not_made() -> None:
+    text = ENDPOINTS + "appointment: {funnel: 8, stages: {upcoming: Раз}, protect: [C8:A]}"
+    assert read(text).needed().stages == ()
+
+
 def test_the_meaning_of_a_new_stage_can_be_said() -> None:
     text = (
         ENDPOINTS
@@ -378,7 +378,6 @@ def test_the_meaning_of_a_new_stage_can_be_said() -> None:
 
 
 def test_nothing_is_needed_twice() -> None:
-    assert NeededField(Entity.DEAL, KEY_TITLE, FieldType.TEXT) in read(FULL).needed().fields
     for path in MAPPINGS.glob("*.yaml"):
         needed = load(path, judged=False).needed()
         assert len(set(needed.fields)) == len(needed.fields)
