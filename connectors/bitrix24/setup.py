@@ -8,6 +8,8 @@ setup can be run again after any failure.
 import zlib
 from typing import Any
 
+import msgspec
+
 from connectors.bitrix24.client import Client, accepted
 from connectors.bitrix24.entities import KINDS, LEAD_FUNNEL, Kind, kind_of
 from connectors.bitrix24.schema import Schema, semantic_of, stage_dictionary
@@ -43,6 +45,7 @@ class Setup:
         self._key_field = key_field
         self._dry_run = dry_run
         self.lines: list[str] = []
+        self._made: set[tuple[Entity, str]] = set()
 
     async def run(self, needed: Needed) -> None:
         """Raises what the client raises, UnknownOutcomeError too: run it again."""
@@ -52,7 +55,10 @@ class Setup:
             await self._field(field)
         groups: dict[tuple[Entity, str], list[NeededStage]] = {}
         for stage in needed.stages:
-            groups.setdefault((stage.entity, stage.funnel), []).append(stage)
+            funnel = stage.funnel or (LEAD_FUNNEL if stage.entity is Entity.LEAD else "")
+            known = groups.setdefault((stage.entity, funnel), [])
+            if _folded(stage.stage) not in {_folded(one.stage) for one in known}:
+                known.append(msgspec.structs.replace(stage, funnel=funnel))
         for (entity, funnel), stages in groups.items():
             await self._funnel(entity, funnel, stages)
 
@@ -72,6 +78,9 @@ class Setup:
         titles = {_folded(field.definition.title) for field in known.values()}
         if code in known or (not needed.code and _folded(needed.title) in titles):
             return
+        if (kind.entity, code) in self._made:  # needed twice
+            return
+        self._made.add((kind.entity, code))
         if needed.type not in _USER_TYPES:
             raise ConfigurationError(
                 f"Поле «{needed.title}» вида {needed.type} создаётся в портале только вручную"

@@ -1,7 +1,7 @@
 """The Bitrix24 target against its sandbox portal: the contract of all targets, then the portal's own traps."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -19,14 +19,16 @@ from kreslo.connectors.model import (
     CreateCard,
     CreatedSince,
     Entity,
+    FieldType,
     Needed,
+    NeededField,
     NeededStage,
     OutcomeKind,
     Semantic,
     StageRef,
     UpdateCard,
 )
-from kreslo.connectors.testing import TargetContract, TargetRig, open_rig
+from kreslo.connectors.testing import HandClock, TargetContract, TargetRig, open_rig
 
 KEY = "UF_CRM_KRESLO_KEY"
 PHONE = "+79001234567"
@@ -266,6 +268,42 @@ async def test_an_import_reads_a_small_portal_once_instead_of_asking_for_every_n
     assert commands["requests"] <= 4
 
 
+# --- clocks ---------------------------------------------------------------------------------------------------------
+
+
+class OtherClock:
+    """The portal's clock: `ahead` seconds before ours, or behind."""
+
+    def __init__(self, ours: HandClock, ahead: float) -> None:
+        self._ours = ours
+        self._ahead = timedelta(seconds=ahead)
+
+    def now(self) -> datetime:
+        return self._ours.now() + self._ahead
+
+    def monotonic(self) -> float:
+        return self._ours.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._ours.sleep(seconds)
+
+
+@pytest.mark.parametrize("ahead", [-600.0, 600.0])
+async def test_clocks_that_differ_neither_hide_a_card_nor_bring_old_ones(
+    rig: TargetRig, ahead: float
+) -> None:
+    rig.app.state.portal.clock = OtherClock(rig.clock, ahead)
+    old = await create(rig, key="mis/x/0")
+    rig.clock.advance(60)
+    since = rig.clock.now()
+    rig.clock.advance(1)
+    new = await create(rig)
+    assert [card.id for card in await rig.find(CreatedSince(Entity.DEAL, since))] == [new]
+    events, _ = await rig.target.events(since)
+    assert [event.id for event in events] == [new]
+    assert old != new
+
+
 # --- stages ---------------------------------------------------------------------------------------------------------
 
 
@@ -313,6 +351,18 @@ async def test_a_second_winning_stage_is_left_to_a_person(rig: TargetRig) -> Non
     (line,) = await rig.target.setup(needed, dry_run=False)
     assert line.startswith("Не создано")
     assert "Сделка успешна" in line
+
+
+async def test_what_is_needed_twice_is_made_once(rig: TargetRig) -> None:
+    field = NeededField(Entity.LEAD, "Визит", FieldType.DATETIME)
+    stages = (
+        NeededStage(Entity.LEAD, "", "Пациент записан"),
+        NeededStage(Entity.LEAD, "Лиды", "Пациент записан"),
+    )
+    lines = await rig.target.setup(Needed(fields=(field, field), stages=stages), dry_run=False)
+    assert len(lines) == 2
+    assert lines[1] == "Стадия «Пациент записан» в воронке «Лиды»"
+    assert await rig.target.setup(Needed(fields=(field, field), stages=stages), dry_run=False) == []
 
 
 async def test_many_open_stages_still_stand_before_the_final_ones(rig: TargetRig) -> None:

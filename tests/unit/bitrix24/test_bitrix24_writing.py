@@ -177,6 +177,19 @@ async def test_a_stage_is_not_moved_when_what_comes_before_it_failed(
         assert wire.methods == ["crm.deal.contact.items.set"]
 
 
+async def test_nothing_follows_a_move_that_the_portal_did_not_make() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        update, check = commands(request)
+        rows = [{"ID": "5", "STAGE_ID": "C1:NEW"}]
+        return httpx.Response(200, json={"result": {"result": {update: True, check: rows}}})
+
+    async with Wire(respond) as wire:
+        action = UpdateCard(entity=Entity.DEAL, id="5", stage=StageRef("1", "C1:WON"), lead="9", seen=HERE)
+        (outcome,) = await applied(wire, action)
+        assert (outcome.kind, outcome.error) == (OutcomeKind.PERMANENT, ErrorKind.DATA)
+        assert wire.methods == ["batch"]
+
+
 async def test_a_change_that_failed_half_way_says_so_and_does_not_hold_others_up() -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         if method_of(request) == "crm.deal.update":

@@ -276,6 +276,21 @@ class TargetContract:
         found = await rig.find(ByPhone(Entity.CONTACT, (PHONE,)))
         assert sorted(card.id for card in found) == sorted([str(made["id"]), ours])
 
+    async def test_many_phones_at_once_are_not_mixed_up(self, rig: TargetRig) -> None:
+        one, other = await self.contact(rig), await self.contact(rig, "mis/patient/2", OTHER_PHONE)
+        deals = [
+            await self.deal(rig, key="mis/appointment/1", contacts=(one,)),
+            await self.deal(rig, key="mis/appointment/2", contacts=(other,)),
+        ]
+        lookups = [
+            ByPhone(entity, (phone,))
+            for entity in (Entity.CONTACT, Entity.DEAL)
+            for phone in (PHONE, OTHER_PHONE)
+        ]
+        found = await rig.target.find([*lookups, ByContact(Entity.DEAL, other)])
+        ids = [[card.id for card in answer.cards] for answer in found]
+        assert ids == [[one], [other], [deals[0]], [deals[1]], [deals[1]]]
+
     async def test_a_phone_that_nobody_has_finds_nobody(self, rig: TargetRig) -> None:
         await self.contact(rig)
         assert await rig.find(ByPhone(Entity.CONTACT, ("+79990000000",))) == ()
