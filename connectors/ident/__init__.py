@@ -1,7 +1,7 @@
 """iDent, a dental clinic's MIS on Microsoft SQL Server, as a source. Read through SQL, never written to."""
 
 from connectors.ident.options import IdentOptions
-from connectors.ident.sandbox import sandbox as clinic  # by its own name it would hide the package
+from connectors.ident.sandbox import sandbox
 from connectors.ident.source import IdentSource
 from kreslo.connectors.contract import SourceConnector
 
@@ -10,5 +10,7 @@ connector = SourceConnector(
     title="iDent",
     options=IdentOptions,
     build=IdentSource,
-    sandbox=clinic,
+    sandbox=sandbox,
 )
+
+__all__ = ["IdentOptions", "IdentSource", "connector"]

@@ -159,7 +159,9 @@ class SqlServer:
         connection.timeout = self._query_timeout
         cursor = connection.cursor()
         try:
-            for statement in session_statements(snapshot=_has_snapshot(cursor)):
+            snapshot = _has_snapshot(cursor)
+            connection.commit()  # the level of isolation cannot change inside a transaction
+            for statement in session_statements(snapshot=snapshot):
                 cursor.execute(statement)
         finally:
             cursor.close()

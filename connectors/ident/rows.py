@@ -74,7 +74,7 @@ class Rows:
         zone = self.zone(branch.id if branch else "")
 
         def instant(name: str) -> datetime | None:
-            return _of(row, name, lambda value: local(value, zone))
+            return None if row.get(name) is None else _of(row, name, lambda value: local(value, zone))
 
         starts_at = instant("start_local")
         if starts_at is None:

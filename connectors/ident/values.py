@@ -1,6 +1,7 @@
 """Cells of the database as plain values. Each raises ValueError with a reason that does not repeat the cell."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -19,6 +20,8 @@ _FLAGS = {"0": False, "1": True, "false": False, "true": True, "нет": False, 
 
 # SQL Server's zero, which some programs write for "no date".
 _ZERO_YEAR = 1900
+
+_ISO_LENGTH = len("2026-05-12 10:00:00")
 
 
 def key_of(value: Any) -> Key:
@@ -72,8 +75,16 @@ def local(value: Any, zone: ZoneInfo) -> datetime | None:
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  the zone is put on by parse_local
     if not isinstance(value, (datetime, str)):
         raise ValueError(f"expected a date and time, not {kind(value)}")  # noqa: TRY004  as above
-    instant = parse_local(value, zone)
+    instant = parse_local(_quick(value), zone)
     return instant if instant.year > _ZERO_YEAR else None
+
+
+def _quick(value: str | datetime) -> str | datetime:
+    """The text that SQLite holds for most instants, without the care that other spellings need."""
+    if isinstance(value, str) and len(value) == _ISO_LENGTH and value[10] == " ":
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    return value
 
 
 def full_name(row: Row, who: str) -> str:

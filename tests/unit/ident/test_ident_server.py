@@ -100,6 +100,35 @@ def test_a_session_waits_shortly_gives_way_and_never_reads_what_is_not_committed
     assert {"SET LOCK_TIMEOUT 5000", "SET DEADLOCK_PRIORITY LOW"} <= set(plain) & set(versions)
 
 
+@pytest.mark.parametrize(
+    ("kept", "level"), [((1,), "SNAPSHOT"), ((0,), "READ COMMITTED"), (None, "READ COMMITTED")]
+)
+def test_a_new_connection_is_set_up_outside_of_any_transaction(
+    drivers: list[str], kept: tuple[int] | None, level: str
+) -> None:
+    said: list[str] = []
+
+    class Cursor:
+        def execute(self, statement: str) -> "Cursor":
+            said.append(statement)
+            return self
+
+        def fetchone(self) -> tuple[int] | None:
+            return kept
+
+        def close(self) -> None:
+            said.append("close")
+
+    connection = SimpleNamespace(cursor=Cursor, commit=lambda: said.append("commit"), timeout=0)
+    dialect = dialect_of(options("SERVER=clinic;UID=a"), HandClock())
+    assert isinstance(dialect, SqlServer)
+    dialect._session(connection, None)
+    assert connection.timeout == 60
+    assert said[0].startswith("SELECT snapshot_isolation_state")
+    assert said[1] == "commit"
+    assert said[-3:] == [f"SET TRANSACTION ISOLATION LEVEL {level}", "close", "commit"]
+
+
 def server(state: str, words: str) -> OperationalError:
     original = type("Error", (Exception,), {})(
         state, f"[{state}] [Microsoft][ODBC Driver 18 for SQL Server]{words}"
