@@ -12,13 +12,16 @@ from connectors.bitrix24.sandbox.simple_mode import convert_at_once
 from kreslo.connectors.sandboxes import Lead
 
 
+_SOURCES = {"OPENLINE": "Открытая линия"}
+
+
 def arrive(portal: Portal, lead: Lead) -> Card:
-    """The lead's card. A stage that the dictionary does not have yet is made."""
+    """The lead's card. A stage or a source that its dictionary does not have yet is made, as open lines do."""
     created = lead.created_at.astimezone(UTC).replace(microsecond=0)
     fields: dict[str, Any] = {
         "TITLE": f"Заявка: {lead.name or lead.phone}",
         "NAME": lead.name or None,
-        "SOURCE_ID": lead.source or None,
+        "SOURCE_ID": _source(portal, lead.source) if lead.source else None,
         "UTM_SOURCE": lead.utm_source or None,
         "UTM_CAMPAIGN": lead.utm_campaign or None,
         "STATUS_ID": _stage(portal, lead.stage).status_id,
@@ -35,6 +38,12 @@ def arrive(portal: Portal, lead: Lead) -> Card:
     card = rules.create(portal, Kind.LEAD, draft, ROBOT_USER)
     convert_at_once(portal, card, ROBOT_USER)
     return card
+
+
+def _source(portal: Portal, code: str) -> str:
+    if portal.dictionaries.find("SOURCE", code) is None:
+        portal.dictionaries.add("SOURCE", code, _SOURCES.get(code, code), sort=500)
+    return code
 
 
 def _stage(portal: Portal, name: str) -> Status:

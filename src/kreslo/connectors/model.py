@@ -308,7 +308,7 @@ class NeededField(msgspec.Struct, frozen=True):
 
 class NeededStage(msgspec.Struct, frozen=True):
     entity: Entity
-    funnel: str  # its name
+    funnel: str  # its name; "" where the entity has one of its own (leads)
     stage: str  # its name
     semantic: Semantic = Semantic.OPEN
 

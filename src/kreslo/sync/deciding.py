@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from kreslo.connectors.contract import Target
+from kreslo.connectors.errors import DataError
 from kreslo.connectors.model import ById, Entity, Lookup, Value
 from kreslo.connectors.seams import Clock
 from kreslo.decisions import decide
@@ -61,7 +62,7 @@ class Decider:
         versions = {key: each.version for key, each in loaded.items()}
         finder = Finder(self._target, self._journal, self._threads)
         desired, broken = await self._decide_all(cases, finder, now)
-        merged = await self._merge_all(cases, desired, finder)
+        merged = await self._merge_all(cases, desired, finder, broken)
         plans = [
             _plan(cases[key], versions[key], wish, merged[key], now, self._bridge)
             for key, wish in desired.items()
@@ -132,16 +133,18 @@ class Decider:
             owners = {**finder.owners, **taken.get(key, {})}
             try:
                 answers[key] = decide(case, Facts(found=finder.found, owners=owners), now, self._bridge)
-            except (ValueError, TypeError) as error:
+            except DataError as error:
                 # A mapping's expression that fails on this record; the other cases go on.
-                answers[key] = str(error)
+                answers[key] = error.message
         return answers
 
     async def _merge_all(
-        self, cases: dict[str, Case], desired: dict[str, Desired], finder: Finder
+        self, cases: dict[str, Case], desired: dict[str, Desired], finder: Finder, broken: dict[str, str]
     ) -> dict[str, list[tuple[DesiredCard, Merged]]]:
-        """Merges what can be merged, reads the cards that the rest needs, and merges that."""
-        first = {key: self._merge_case(cases[key], wish, finder) for key, wish in desired.items()}
+        """Merges what can be merged, reads the cards that the rest needs, and merges that. A case with a value that its
+        field cannot hold goes from `desired` to `broken`.
+        """
+        first = self._merge_these(cases, desired, finder, broken)
         reads: list[Lookup] = [
             ById(card.entity, _target_id(card, cases[key]))
             for key, pairs in first.items()
@@ -150,10 +153,24 @@ class Decider:
         ]
         await finder.ask(reads)
         asked = {key for key, pairs in first.items() if any(merged.need_actual for _, merged in pairs)}
-        return {
-            key: self._merge_case(cases[key], desired[key], finder) if key in asked else pairs
-            for key, pairs in first.items()
-        }
+        second = {key: wish for key, wish in desired.items() if key in asked}
+        merged = self._merge_these(cases, second, finder, broken)
+        for key in asked - merged.keys():
+            desired.pop(key)
+            first.pop(key)
+        return {**first, **merged}
+
+    def _merge_these(
+        self, cases: dict[str, Case], desired: dict[str, Desired], finder: Finder, broken: dict[str, str]
+    ) -> dict[str, list[tuple[DesiredCard, Merged]]]:
+        merged = {}
+        for key, wish in list(desired.items()):
+            try:
+                merged[key] = self._merge_case(cases[key], wish, finder)
+            except DataError as error:
+                broken[key] = error.message
+                desired.pop(key)
+        return merged
 
     def _merge_case(self, case: Case, wish: Desired, finder: Finder) -> list[tuple[DesiredCard, Merged]]:
         own = {card.key: card for card in case.cards}
