@@ -5,7 +5,6 @@ import os
 import re
 import socket
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -21,6 +20,15 @@ else:
 
 _FAR = 1 << 30
 """Where Windows locks its byte: far behind the text, so that others can still read who holds it."""
+
+_SIGN = "kreslo: "
+_NAME_LENGTH = 63
+"""PostgreSQL cuts an application's name here."""
+
+_HOLDER = (
+    "select a.application_name from pg_locks l join pg_stat_activity a on a.pid = l.pid "
+    "where l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32 | l.objid::bigint) = :n"
+)
 
 _here: set[str] = set()
 
@@ -75,7 +83,7 @@ def _lock_file(database: Path, bridge: str, owner: str) -> BridgeLock:
         raise _taken(bridge, holder or "another process") from error
     file.seek(0)
     file.truncate()
-    file.write(f"process {os.getpid()} ({owner})")
+    file.write(_whoami(owner))
     file.flush()
     _here.add(name)
     return BridgeLock(name, file)
@@ -93,22 +101,18 @@ def _lock_postgresql(engine: Engine, url: URL, bridge: str, owner: str) -> Bridg
     number = int.from_bytes(hashlib.sha256(f"kreslo/{bridge}".encode()).digest()[:8], "big", signed=True)
     with explained(url):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        who = f"kreslo process {os.getpid()} on {socket.gethostname()} ({owner})"[:63]
+        who = f"{_SIGN}{_whoami(owner)}"[:_NAME_LENGTH]
         connection.execute(text("select set_config('application_name', :who, false)"), {"who": who})
         if connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": number}).scalar_one():
             connection.detach()  # its end is the lock's end: it never goes back to the pool
             return BridgeLock("", connection)
-        holder = None
-        with suppress(LookupError):
-            holder = connection.execute(
-                text(
-                    "select a.application_name from pg_locks l join pg_stat_activity a on a.pid = l.pid "
-                    "where l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32 | l.objid::bigint) = :n"
-                ),
-                {"n": number},
-            ).scalar_one_or_none()
+        holder = connection.execute(text(_HOLDER), {"n": number}).scalars().first()
         connection.close()
-    raise _taken(bridge, holder or "another process")
+    raise _taken(bridge, (holder or "another process").removeprefix(_SIGN))
+
+
+def _whoami(owner: str) -> str:
+    return f"process {os.getpid()} on {socket.gethostname()} ({owner})"
 
 
 def _taken(bridge: str, holder: str) -> ConfigurationError:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Executable,
     Row,
     Select,
     Table,
@@ -78,6 +79,8 @@ class Room:
         self._box = box
         self._bridge = bridge
         self._source_id = source_id
+        # Upserts are long to build and always the same.
+        self._statements: dict[Any, Executable] = {}
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -129,12 +132,17 @@ class Room:
         """Insert, or overwrite what stands under the same primary key, all but the columns to `keep`."""
         if not rows:
             return
-        insert = self._insert(table)
-        primary = [column.name for column in table.primary_key]
-        changed = {
-            name: insert.excluded[name] for name in rows[0] if name not in primary and name not in keep
-        }
-        conn.execute(insert.on_conflict_do_update(index_elements=primary, set_=changed), rows)
+        shape = (table.name, tuple(rows[0]), tuple(sorted(keep)))
+        statement = self._statements.get(shape)
+        if statement is None:
+            insert = self._insert(table)
+            primary = [column.name for column in table.primary_key]
+            changed = {
+                name: insert.excluded[name] for name in rows[0] if name not in primary and name not in keep
+            }
+            statement = insert.on_conflict_do_update(index_elements=primary, set_=changed)
+            self._statements[shape] = statement
+        conn.execute(statement, rows)
 
     def _add(self, conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert those that are not there yet."""
@@ -175,27 +183,29 @@ class Room:
         ]
         if not rows:
             return
+        if "mark" not in self._statements:
+            self._statements["mark"] = self._marking()
+        conn.execute(self._statements["mark"], rows)
+
+    def _marking(self) -> Executable:
         insert = self._insert(cases)
         new = insert.excluded
-        conn.execute(
-            insert.on_conflict_do_update(
-                index_elements=["bridge", "key"],
-                set_={
-                    "version": cases.c.version + 1,
-                    "fence": case((new.fence > 0, cases.c.version + 1), else_=cases.c.fence),
-                    "due_at": case(
-                        (or_(cases.c.due_at.is_(None), new.due_at < cases.c.due_at), new.due_at),
-                        else_=cases.c.due_at,
-                    ),
-                    "priority": case(
-                        (and_(cases.c.marked, cases.c.priority < new.priority), cases.c.priority),
-                        else_=new.priority,
-                    ),
-                    "marked": True,
-                    "why": new.why,
-                },
-            ),
-            rows,
+        return insert.on_conflict_do_update(
+            index_elements=["bridge", "key"],
+            set_={
+                "version": cases.c.version + 1,
+                "fence": case((new.fence > 0, cases.c.version + 1), else_=cases.c.fence),
+                "due_at": case(
+                    (or_(cases.c.due_at.is_(None), new.due_at < cases.c.due_at), new.due_at),
+                    else_=cases.c.due_at,
+                ),
+                "priority": case(
+                    (and_(cases.c.marked, cases.c.priority < new.priority), cases.c.priority),
+                    else_=new.priority,
+                ),
+                "marked": True,
+                "why": new.why,
+            },
         )
 
     def _existing(self, conn: Connection, keys: Iterable[str]) -> set[str]:
