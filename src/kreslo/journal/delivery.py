@@ -5,7 +5,19 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from kreslo.connectors.model import Action, CreateCard, UpdateCard
 from kreslo.decisions.desired import CardRef
@@ -13,6 +25,17 @@ from kreslo.journal import schema as t
 from kreslo.journal.codec import IntentBody, pack_intent, unpack_intent
 from kreslo.journal.model import Intent, IntentState
 from kreslo.journal.room import IN_FLIGHT, INTENT, MESSAGE, UNSENT, Room
+
+_BEGIN = (
+    update(t.intents)
+    .where(t.intents.c.id == bindparam("number"))
+    .values(
+        state=IntentState.SENDING,
+        attempt=bindparam("attempt"),
+        sent_at=bindparam("sent_at"),
+        body=bindparam("body"),
+    )
+)
 
 
 def intent_id(number: int) -> str:
@@ -74,22 +97,23 @@ class Delivery(Room):
                 t.intents.c.bridge == self._bridge, t.intents.c.state == IntentState.PLANNED, ~_behind()
             )
             rows = sorted(self._gather(conn, query, t.intents.c.id, by_number), key=lambda row: row.id)
+            sending: list[dict[str, Any]] = []
             for row in rows:
                 intent = msgspec.structs.replace(
                     by_number[row.id], state=IntentState.SENDING, attempt=row.attempt + 1, sent_at=now
                 )
                 body = IntentBody(action=intent.action, contacts=intent.contacts, after=intent.after)
-                conn.execute(
-                    update(t.intents)
-                    .where(t.intents.c.id == row.id)
-                    .values(
-                        state=IntentState.SENDING,
-                        attempt=intent.attempt,
-                        sent_at=now,
-                        body=self._box.seal(pack_intent(body), INTENT),
-                    )
+                sending.append(
+                    {
+                        "number": row.id,
+                        "attempt": intent.attempt,
+                        "sent_at": now,
+                        "body": self._box.seal(pack_intent(body), INTENT),
+                    }
                 )
                 begun.append(intent)
+            if sending:
+                conn.execute(_BEGIN, sending)
             self._fence(conn, {row.case_key for row in rows})
         return begun
 

@@ -11,7 +11,8 @@ from kreslo.connectors.contract import Rejected
 from kreslo.journal import schema as t
 from kreslo.journal.model import IntentState, Priority, Taken
 from kreslo.journal.names import name_keys
-from kreslo.journal.room import BODY, PHONE, PHONE_CASE, REASON, Room, links, patient_case
+from kreslo.journal.parking import Parking
+from kreslo.journal.room import BODY, PHONE, PHONE_CASE, links, patient_case
 from kreslo.records import (
     Appointment,
     Enquiry,
@@ -27,7 +28,6 @@ from kreslo.records.codec import encode
 SOURCE = "source"
 _NO_PHONE = "Обращение без телефона: карточку не к чему привязать"
 _FIX_PHONE = "Впишите телефон в обращении; Kreslo прочитает его снова сам."
-_FIX_ROW = "Исправьте запись в МИС; Kreslo прочитает её снова сам."
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class _Marks(msgspec.Struct):
     phones: dict[str, bytes] = msgspec.field(default_factory=dict)
 
 
-class Intake(Room):
+class Intake(Parking):
     def cursor(self) -> str | None:
         """Where to read on from, None before the first batch."""
         with self._reading() as conn:
@@ -382,43 +382,6 @@ class Intake(Room):
                 {"bridge": self._bridge, "patient_id": patient.id, "token": token} for token in sorted(tokens)
             ]
         self._add(conn, t.names, rows)
-
-    # --- parked rows --------------------------------------------------------------------------------------------
-
-    def _park_rejected(self, conn: Connection, rejected: Sequence[Rejected], now: datetime) -> None:
-        self._park_records(conn, [(row.ref, row.reason) for row in rejected], now, fix=_FIX_ROW)
-
-    def _park_records(
-        self, conn: Connection, items: Sequence[tuple[RecordRef, str]], now: datetime, *, fix: str
-    ) -> None:
-        rows = {
-            f"{ref.kind}/{ref.id}": {
-                "bridge": self._bridge,
-                "kind": "record",
-                "ref": f"{ref.kind}/{ref.id}",
-                "case_key": "",
-                "about": ref.key(self._source_id),
-                "fix": fix,
-                "at": now,
-                "reason": self._box.seal_text(reason, REASON),
-            }
-            for ref, reason in items
-        }
-        if not rows:
-            return
-        insert = self._insert(t.parked)
-        conn.execute(
-            insert.on_conflict_do_update(
-                index_elements=["bridge", "kind", "ref"],
-                set_={"fix": insert.excluded.fix, "reason": insert.excluded.reason},
-            ),
-            list(rows.values()),
-        )
-
-    def _unpark(self, conn: Connection, read: Iterable[RecordRef]) -> None:
-        """A record that was read well is parked no longer."""
-        refs = [f"{ref.kind}/{ref.id}" for ref in read]
-        self._remove(conn, t.parked, t.parked.c.ref, refs, t.parked.c.kind == "record")
 
 
 def _first_phone(enquiry: Enquiry) -> Phone | None:

@@ -65,3 +65,7 @@ class Work(msgspec.Struct):
 def once_key(card: str, marker: str) -> str:
     """What a note or task that was written once is remembered by, "" for anything else."""
     return f"note:{card}:{marker}" if marker else ""
+
+
+def card_row(row: Row[Any]) -> CardRow:
+    return CardRow(**{name: getattr(row, name) for name in CardRow.__struct_fields__})

@@ -90,7 +90,7 @@ class People(Settling):
             self._remove(conn, t.parked, t.parked.c.id, [parked_id])
 
     def _release_intent(self, conn: Connection, number: int, at: datetime) -> None:
-        self._set(conn, number, state=IntentState.SUPERSEDED)
+        conn.execute(update(t.intents).where(t.intents.c.id == number).values(state=IntentState.SUPERSEDED))
         conn.execute(
             update(t.reviews)
             .where(
@@ -161,7 +161,9 @@ class People(Settling):
             if choice == "new":
                 self._release_intent(conn, number, now)
             else:
-                self._confirm(conn, intent, target_id, now)
+                ends = self._endings(conn, [intent], [target_id])
+                self._confirm(ends, intent, target_id, now)
+                self._write_endings(conn, ends, now)
 
     # --- looking ------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from kreslo.journal.codec import (
     pack_trace,
     unpack_base,
 )
-from kreslo.journal.ledger import Book, CardRow, Work, once_key
+from kreslo.journal.ledger import Book, CardRow, Work, card_row, once_key
 from kreslo.journal.model import CardState, CasePlan, Conflict, IntentState
 from kreslo.journal.room import (
     BASE,
@@ -87,10 +87,7 @@ class Planning(Writing):
             }
             query = card_query.where(t.cards.c.entity == entity)
             found += self._gather(conn, query, t.cards.c.target_id, wanted)
-        cards = {
-            row.key: CardRow(**{name: getattr(row, name) for name in CardRow.__struct_fields__})
-            for row in found
-        }
+        cards = {row.key: card_row(row) for row in found}
         card_keys = set(cards) | {each.card for plan in plans for each in plan.planned}
         flight = select(
             t.intents.c.id,

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, exists, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from kreslo.connectors.errors import ErrorKind
 from kreslo.connectors.model import CreateCard, Outcome, OutcomeKind, UpdateCard
@@ -14,7 +14,7 @@ from kreslo.decisions.desired import ReviewWish
 from kreslo.journal import schema as t
 from kreslo.journal.codec import IntentBody, pack_base, pack_review, unpack_base, unpack_intent
 from kreslo.journal.delivery import Delivery, intent_id, intent_number
-from kreslo.journal.ledger import once_key
+from kreslo.journal.ledger import CardRow, card_row, once_key
 from kreslo.journal.model import IntentState, Priority, Settled
 from kreslo.journal.room import ATTEMPT, BASE, IN_FLIGHT, INTENT, MESSAGE, REASON, REVIEW
 
@@ -27,6 +27,35 @@ _FIX_OTHER = "Посмотрите причину, затем отправьте
 _LOST = "Неизвестно, дошла ли запись до CRM: ответа не было, и поиск ничего не доказал"
 _FIX_LOST = "Найдите карточку в CRM и укажите её в вопросе, или велите отправить снова."
 _TAKEN = "CRM назвала карточку, которая уже принадлежит другому случаю"
+
+
+_END = (
+    update(t.intents)
+    .where(t.intents.c.id == bindparam("number"))
+    .values({name: bindparam(name) for name in ("state", "settled_at", "due_at", "error", "message")})
+)
+
+
+class Endings(msgspec.Struct):
+    """What a settlement writes at its end, in bulk. `cards`: rows by key, as they will stand. `made`: cards that got
+    their id. `again`: cases to be decided, with when and how urgently.
+    """
+
+    cards: dict[str, CardRow] = {}
+    taken: dict[tuple[str, str], str] = {}
+    written: set[str] = set()
+    made: list[CardRow] = []
+    intents: list[dict[str, Any]] = []
+    attempts: list[dict[str, Any]] = []
+    occasions: list[dict[str, Any]] = []
+    parked: list[dict[str, Any]] = []
+    look: list[tuple[str, str]] = []
+    again: list[tuple[str, datetime, Priority]] = []
+
+
+class _Said(TypedDict):
+    error: str
+    message: bytes
 
 
 class Settling(Delivery):
@@ -47,10 +76,12 @@ class Settling(Delivery):
             rows = [
                 row for row in self._intents_by_number(conn, by_number) if IntentState(row.state) in IN_FLIGHT
             ]
+            ends = self._endings(conn, rows, [outcome.target_id for outcome in outcomes])
             for row in sorted(rows, key=lambda row: row.id):
                 outcome = by_number[row.id]
-                self._attempt(conn, row, outcome, now)
-                counts[self._apply(conn, row, outcome, now, backoff, settle_seconds)] += 1
+                ends.attempts.append(self._attempt(row, outcome, now))
+                counts[self._apply(ends, row, outcome, now, backoff, settle_seconds)] += 1
+            self._write_endings(conn, ends, now)
             self._fence(conn, {row.case_key for row in rows})
         return Settled(
             **counts,
@@ -60,26 +91,28 @@ class Settling(Delivery):
 
     def resolve(self, intent_id: str, *, applied: bool | None, target_id: str = "", now: datetime) -> None:
         """What looking for an unknown showed. Applied: as if confirmed. Not applied: decided again now. None: a person
-        is asked, and until they say, the card is not made again.
+        is asked, and until they say, the card is not made again. One that was settled meanwhile stays as it is.
         """
         with self._writing() as conn:
-            for row in self._intents_by_number(conn, [intent_number(intent_id)]):
-                if IntentState(row.state) not in IN_FLIGHT:
-                    continue  # it was settled while it was looked for
+            rows = self._intents_by_number(conn, [intent_number(intent_id)])
+            rows = [row for row in rows if IntentState(row.state) in IN_FLIGHT]
+            ends = self._endings(conn, rows, [target_id])
+            for row in rows:
                 if applied:
-                    self._confirm(conn, row, target_id, now)
+                    self._confirm(ends, row, target_id, now)
                 elif applied is None:
-                    self._ask(conn, row, now)
+                    self._ask(conn, ends, row, now)
                 else:
-                    self._set(conn, row.id, state=IntentState.SUPERSEDED, settled_at=now)
-                    self._again(conn, row, now)
-                self._fence(conn, [row.case_key])
+                    self._end(ends, row, IntentState.SUPERSEDED, now)
+                    ends.again.append((row.case_key, now, Priority(row.priority)))
+            self._write_endings(conn, ends, now)
+            self._fence(conn, {row.case_key for row in rows})
 
     # --- the four endings ---------------------------------------------------------------------------------------
 
     def _apply(
         self,
-        conn: Connection,
+        ends: Endings,
         row: Row[Any],
         outcome: Outcome,
         now: datetime,
@@ -90,60 +123,48 @@ class Settling(Delivery):
         if kind is OutcomeKind.CONFIRMED and row.creates and not outcome.target_id:
             kind = OutcomeKind.UNKNOWN  # it was made and we do not know which it is: to be looked for
         if kind is OutcomeKind.CONFIRMED:
-            return self._confirm(conn, row, outcome.target_id, now)
-        said = {
-            "error": outcome.error or "",
-            "message": self._box.seal_text(outcome.message, MESSAGE),
-            "settled_at": now,
-        }
+            return self._confirm(ends, row, outcome.target_id, now)
+        said = _Said(error=outcome.error or "", message=self._box.seal_text(outcome.message, MESSAGE))
         if kind is OutcomeKind.TRANSIENT:
             wait = outcome.retry_after if outcome.retry_after is not None else backoff(row.attempt)
             at = now + timedelta(seconds=wait)
-            self._set(conn, row.id, state=IntentState.RETRY, due_at=at, **said)
-            self._again(conn, row, at)
+            self._end(ends, row, IntentState.RETRY, now, due_at=at, **said)
+            ends.again.append((row.case_key, at, Priority(row.priority)))
             return "retried"
         if kind is OutcomeKind.UNKNOWN:
             at = now + timedelta(seconds=settle_seconds)
-            self._set(conn, row.id, state=IntentState.UNKNOWN, due_at=at, **said)
+            self._end(ends, row, IntentState.UNKNOWN, now, due_at=at, **said)
             return "unknown"
         error = outcome.error or ErrorKind.DATA
-        self._park(conn, row, outcome.message, _FIX.get(error, _FIX_OTHER), now, said)
+        self._park(ends, row, outcome.message, _FIX.get(error, _FIX_OTHER), now, **said)
         action = unpack_intent(self._box.open(row.body, INTENT)).action
         if error is ErrorKind.DATA and not isinstance(action, CreateCard):
             # The card may be gone or merged: the next decision looks.
-            self._look_again(conn, [(row.case_key, action.id)])
-            self._again(conn, row, now)
+            ends.look.append((row.case_key, action.id))
+            ends.again.append((row.case_key, now, Priority(row.priority)))
         return "parked"
 
-    def _confirm(self, conn: Connection, row: Row[Any], target_id: str, now: datetime) -> str:
+    def _confirm(self, ends: Endings, row: Row[Any], target_id: str, now: datetime) -> str:
         body = unpack_intent(self._box.open(row.body, INTENT))
-        query = select(t.cards).where(t.cards.c.bridge == self._bridge, t.cards.c.key == row.card_key)
-        card = conn.execute(query).one_or_none()
+        card = ends.cards.get(row.card_key)
         if card is not None:
-            values: dict[str, Any] = {"written_at": now}
             if row.creates:
-                if self._taken(conn, card, target_id):
-                    said = {"error": ErrorKind.UNKNOWN, "settled_at": now}
-                    self._park(conn, row, _TAKEN, _FIX_LOST, now, said)
+                if ends.taken.setdefault((card.entity, target_id), card.key) != card.key:
+                    self._park(ends, row, _TAKEN, _FIX_LOST, now, error=ErrorKind.UNKNOWN)
                     return "parked"
-                values |= {"target_id": target_id, "gone": False}
+                card.target_id = target_id
+                card.gone = False
+                ends.made.append(card)
             base = self._base_after(card, body, row.marker)
             if base is not None:
-                values["base"] = self._box.seal(pack_base(base), BASE)
-            conn.execute(
-                update(t.cards)
-                .where(t.cards.c.bridge == self._bridge, t.cards.c.key == row.card_key)
-                .values(values)
-            )
-            if row.creates:
-                self._tell_those_sent_without(conn, row.card_key, now)
-                ours = (t.observed.c.entity == card.entity,)
-                self._remove(conn, t.observed, t.observed.c.id, [target_id], *ours)
-        self._set(conn, row.id, state=IntentState.CONFIRMED, settled_at=now, due_at=None)
-        self._remember(conn, row, now)
+                card.base = self._box.seal(pack_base(base), BASE)
+            card.written_at = now
+            ends.written.add(card.key)
+        self._end(ends, row, IntentState.CONFIRMED, now)
+        self._remember(ends, row, now)
         return "confirmed"
 
-    def _base_after(self, card: Row[Any], body: IntentBody, marker: str) -> Base | None:
+    def _base_after(self, card: CardRow, body: IntentBody, marker: str) -> Base | None:
         before = None if card.base is None else unpack_base(self._box.open(card.base, BASE))
         after = body.after or before
         if after is None:
@@ -154,40 +175,10 @@ class Settling(Delivery):
             contacts = _ours(body)
         return msgspec.structs.replace(after, markers=tuple(dict.fromkeys(written)), contacts=contacts)
 
-    def _taken(self, conn: Connection, card: Row[Any], target_id: str) -> bool:
-        query = select(t.cards.c.key).where(
-            t.cards.c.bridge == self._bridge,
-            t.cards.c.entity == card.entity,
-            t.cards.c.target_id == target_id,
-            t.cards.c.key != card.key,
-        )
-        return conn.execute(query).first() is not None
-
-    def _tell_those_sent_without(self, conn: Connection, card_key: str, now: datetime) -> None:
-        """Cards that went out without this contact, since nobody was about to make it, are decided again."""
-        sent = (
-            t.waits.c.card_key == card_key,
-            t.waits.c.intent == t.intents.c.id,
-            t.intents.c.bridge == self._bridge,
-            t.intents.c.state.not_in([IntentState.PLANNED, IntentState.SUPERSEDED]),
-        )
-        keys = set(conn.execute(select(t.intents.c.case_key).where(*sent)).scalars())
-        self._mark(conn, keys, at=now, why="contact made", priority=Priority.LIVE)
-        conn.execute(
-            delete(t.waits).where(
-                t.waits.c.card_key == card_key,
-                exists().where(
-                    t.intents.c.id == t.waits.c.intent,
-                    t.intents.c.bridge == self._bridge,
-                    t.intents.c.state != IntentState.PLANNED,
-                ),
-            )
-        )
-
-    def _ask(self, conn: Connection, row: Row[Any], now: datetime) -> None:
-        self._park(conn, row, _LOST, _FIX_LOST, now, {"error": ErrorKind.UNKNOWN, "settled_at": now})
+    def _ask(self, conn: Connection, ends: Endings, row: Row[Any], now: datetime) -> None:
+        self._park(ends, row, _LOST, _FIX_LOST, now, error=ErrorKind.UNKNOWN)
         # It may have been entered: never a second time.
-        self._remember(conn, row, now)
+        self._remember(ends, row, now)
         question = f"unknown:{intent_id(row.id)}"
         wish = ReviewWish(question=question, rule="unknown_outcome", text=f"{_LOST} ({row.card_key}).")
         self._add(
@@ -209,59 +200,123 @@ class Settling(Delivery):
             ],
         )
 
+    # --- before and after ---------------------------------------------------------------------------------------
+
+    def _endings(self, conn: Connection, rows: Sequence[Row[Any]], target_ids: Sequence[str]) -> Endings:
+        query = select(t.cards).where(t.cards.c.bridge == self._bridge)
+        found = self._gather(conn, query, t.cards.c.key, {row.card_key for row in rows})
+        cards = {row.key: card_row(row) for row in found}
+        made = {target_id for target_id in target_ids if target_id}
+        return Endings(
+            cards=cards,
+            taken={
+                (row.entity, row.target_id): row.key
+                for row in self._gather(conn, query, t.cards.c.target_id, made)
+            },
+        )
+
+    def _write_endings(self, conn: Connection, ends: Endings, now: datetime) -> None:
+        if ends.intents:
+            conn.execute(_END, ends.intents)
+        if ends.attempts:
+            conn.execute(t.attempts.insert(), ends.attempts)
+        self._add(conn, t.occasions, ends.occasions)
+        self._add(conn, t.parked, ends.parked)
+        rows = [
+            {"bridge": self._bridge, **msgspec.structs.asdict(ends.cards[key])}
+            for key in sorted(ends.written)
+        ]
+        self._put(conn, t.cards, rows)
+        self._tell_those_sent_without(conn, [card.key for card in ends.made], now)
+        for entity in {card.entity for card in ends.made}:
+            ids = [card.target_id for card in ends.made if card.entity == entity]
+            self._remove(conn, t.observed, t.observed.c.id, ids, t.observed.c.entity == entity)
+            self._remove(conn, t.phones, t.phones.c.id, ids, t.phones.c.kind == entity)
+        self._look_again(conn, ends.look)
+        for at, priority in {(at, priority) for _, at, priority in ends.again}:
+            keys = [key for key, *when in ends.again if when == [at, priority]]
+            self._mark(conn, keys, at=at, why="delivery", priority=priority)
+
+    def _tell_those_sent_without(self, conn: Connection, made: Sequence[str], now: datetime) -> None:
+        """Cards that went out without this contact, since nobody was about to make it, are decided again."""
+        query = (
+            select(t.waits.c.intent, t.intents.c.case_key, t.intents.c.state)
+            .join(t.intents, t.intents.c.id == t.waits.c.intent)
+            .where(t.intents.c.bridge == self._bridge, t.intents.c.state != IntentState.PLANNED)
+        )
+        rows = list(self._gather(conn, query, t.waits.c.card_key, made))
+        keys = {row.case_key for row in rows if row.state != IntentState.SUPERSEDED}
+        self._mark(conn, keys, at=now, why="contact made", priority=Priority.LIVE)
+        for chunk in self._chunks(row.intent for row in rows):
+            conn.execute(delete(t.waits).where(t.waits.c.intent.in_(chunk), t.waits.c.card_key.in_(made)))
+
     # --- small steps --------------------------------------------------------------------------------------------
 
-    def _set(self, conn: Connection, number: int, **values: Any) -> None:
-        conn.execute(update(t.intents).where(t.intents.c.id == number).values(values))
-
-    def _again(self, conn: Connection, row: Row[Any], at: datetime) -> None:
-        self._mark(conn, [row.case_key], at=at, why="delivery", priority=Priority(row.priority))
-
-    def _remember(self, conn: Connection, row: Row[Any], now: datetime) -> None:
-        said = {row.occasion, once_key(row.card_key, row.marker)} - {""}
-        self._add(
-            conn,
-            t.occasions,
-            [
-                {"bridge": self._bridge, "occasion": each, "case_key": row.case_key, "at": now}
-                for each in sorted(said)
-            ],
+    def _end(
+        self,
+        ends: Endings,
+        row: Row[Any],
+        state: IntentState,
+        now: datetime,
+        *,
+        due_at: datetime | None = None,
+        error: str = "",
+        message: bytes | None = None,
+    ) -> None:
+        ends.intents.append(
+            {
+                "number": row.id,
+                "state": state,
+                "settled_at": now,
+                "due_at": due_at,
+                "error": error,
+                "message": message,
+            }
         )
+
+    def _remember(self, ends: Endings, row: Row[Any], now: datetime) -> None:
+        said = {row.occasion, once_key(row.card_key, row.marker)} - {""}
+        ends.occasions += [
+            {"bridge": self._bridge, "occasion": each, "case_key": row.case_key, "at": now}
+            for each in sorted(said)
+        ]
 
     def _park(
-        self, conn: Connection, row: Row[Any], reason: str, fix: str, now: datetime, said: dict[str, Any]
+        self,
+        ends: Endings,
+        row: Row[Any],
+        reason: str,
+        fix: str,
+        now: datetime,
+        *,
+        error: str,
+        message: bytes | None = None,
     ) -> None:
-        self._set(conn, row.id, state=IntentState.PARKED, due_at=None, **said)
-        self._add(
-            conn,
-            t.parked,
-            [
-                {
-                    "bridge": self._bridge,
-                    "kind": "intent",
-                    "ref": str(row.id),
-                    "case_key": row.case_key,
-                    "about": row.card_key,
-                    "fix": fix,
-                    "at": now,
-                    "reason": self._box.seal_text(reason, REASON),
-                }
-            ],
+        self._end(ends, row, IntentState.PARKED, now, error=error, message=message)
+        ends.parked.append(
+            {
+                "bridge": self._bridge,
+                "kind": "intent",
+                "ref": str(row.id),
+                "case_key": row.case_key,
+                "about": row.card_key,
+                "fix": fix,
+                "at": now,
+                "reason": self._box.seal_text(reason, REASON),
+            }
         )
 
-    def _attempt(self, conn: Connection, row: Row[Any], outcome: Outcome, now: datetime) -> None:
+    def _attempt(self, row: Row[Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
         body = msgspec.json.encode((outcome.message, outcome.request, outcome.response))
-        conn.execute(
-            t.attempts.insert().values(
-                bridge=self._bridge,
-                intent=row.id,
-                number=row.attempt,
-                at=now,
-                outcome=outcome.kind,
-                error=outcome.error or "",
-                body=self._box.seal(body, ATTEMPT),
-            )
-        )
+        return {
+            "bridge": self._bridge,
+            "intent": row.id,
+            "number": row.attempt,
+            "at": now,
+            "outcome": outcome.kind,
+            "error": outcome.error or "",
+            "body": self._box.seal(body, ATTEMPT),
+        }
 
 
 def _ours(body: IntentBody) -> tuple[str, ...]:
