@@ -26,8 +26,10 @@ GRACE = timedelta(hours=2)
 _RECEPTIONS = """
 SELECT r.ID, r.ID_Patients, r.ID_Staffs, r.PlanStart, r.PlanEnd, r.DateTimeAdded, r.ReceptionCanceled, c.Name,
        r.CheckIssued IS NOT NULL OR r.ReceptionEnded IS NOT NULL,
-       r.ReceptionStarted IS NOT NULL OR r.PatientAppeared IS NOT NULL, r.ID_ReceptionsTransferFrom
+       r.ReceptionStarted IS NOT NULL OR r.PatientAppeared IS NOT NULL, r.ID_ReceptionsTransferFrom,
+       p.SMSRejection = 1 OR p.ConformToSending = 0
 FROM Receptions r LEFT JOIN ReceptionCancelReasons c ON c.ID = r.ID_ReceptionCancelReasons
+LEFT JOIN Patients p ON p.ID_Persons = r.ID_Patients
 WHERE r.ID_Patients IS NOT NULL ORDER BY r.DateTimeAdded, r.ID
 """
 
@@ -51,6 +53,7 @@ class _Row:
     done: int
     came: int
     origin: int | None
+    refused: int | None
     before: "_Row | None" = None
     after: "_Row | None" = None
 
@@ -136,6 +139,7 @@ def _chain(last: _Row, graced: str, amount: float | None) -> ChainCensus:
         patient_id=str(last.patient),
         starts_at=instant(last.start).astimezone(UTC),
         state=_state(last, graced),
+        refused=bool(last.refused),
         amount=None if amount is None else Decimal(str(amount)).quantize(Decimal("0.01")),
     )
 

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -52,6 +53,8 @@ class ImportProgress:
             f"прочитано {state.read}, подтверждено {state.confirmed}, в пути {state.sending}",
             f"read {state.read}, confirmed {state.confirmed}, under way {state.sending}",
         )
+        if state.paused:
+            more = f"{say('пауза', 'paused')}: {escape(state.paused)}"
         self._bars.update(self._task, completed=state.done, total=known or None, more=more)
         if not self._console.is_terminal and time.monotonic() - self._last >= EVERY_SECONDS:
             self._last = time.monotonic()

@@ -32,7 +32,8 @@ LeadSink = Callable[[Lead], Awaitable[None]]
 
 class ChainCensus(msgspec.Struct, frozen=True, kw_only=True):
     """One chain of appointments as the clinic's database tells it: `ids` from the first to the last; `state` of the
-    last one: upcoming, arrived, completed, cancelled, rescheduled (moved, no new date), no_show.
+    last one: upcoming, arrived, completed, cancelled, rescheduled (moved, no new date), no_show. `refused`: the patient
+    wants no messages, so the card must keep off stages on which the CRM writes to them.
     """
 
     ids: tuple[str, ...]
@@ -40,6 +41,7 @@ class ChainCensus(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     state: str
     amount: Decimal | None = None
+    refused: bool = False
 
 
 class Census(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from kreslo.sandbox.crm import SeenCard
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What the mapping says of cards. `stages`: stage name a phase; `at`: the local time from which tomorrow and today
-    count; `messages`: names of message stages, which a visit whose patient is not sure must keep out of.
+    count; `messages`: names of message stages; `silent`: where a card waits that would stand on one of them and may not.
     """
 
     source_id: str
@@ -27,17 +27,22 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[Phase, str]
     at: dict[Phase, time] = {}
     messages: frozenset[str] = frozenset()
+    silent: str = ""
     cancelled_unseen: bool = False
     enquiries: bool = True
 
 
 def rules_of(plan: AppointmentPlan, *, source_id: str, zone: ZoneInfo, enquiries: bool) -> Rules:
+    waiting = [
+        plan.stages[phase] for phase in (Phase.UPCOMING, Phase.TODAY, Phase.TOMORROW) if phase in plan.stages
+    ]
     return Rules(
         source_id=source_id,
         zone=zone,
         stages={phase: rule.name for phase, rule in plan.stages.items()},
         at={phase: rule.at for phase, rule in plan.stages.items()},
         messages=frozenset(rule.name for rule in plan.stages.values() if rule.message),
+        silent=next((rule.name for rule in waiting if not rule.message), waiting[0].name),
         cancelled_unseen=plan.cancelled_unseen,
         enquiries=enquiries,
     )
@@ -153,7 +158,7 @@ def _chains(cards: Sequence[SeenCard], rules: Rules, before: Moment, after: Mome
         if len(found) > 1:
             yield Violation("doubled", about, found=", ".join(card.id for card in found), expected="1 card")
         for card in found:
-            yield from _card(card, about, chain, wanted, rules, contacts)
+            yield from _card(card, about, chain, wanted, rules, contacts, after.now)
     allowed.update(member for chain in before.census.chains for member in chain.ids)
     for member, found in deals.items():
         if member not in allowed:
@@ -172,11 +177,16 @@ def _card(
     wanted: set[Phase],
     rules: Rules,
     contacts: dict[str, str],
+    now: datetime,
 ) -> Iterator[Violation]:
     upcoming = rules.stages[Phase.UPCOMING]
     names = {rules.stages.get(phase, upcoming) for phase in wanted}
-    if not card.contacts and names & rules.messages:
-        names.add(upcoming)  # nobody knows yet who it is: kept where no robot writes to anybody
+    if names & rules.messages:
+        # The CRM would write there to nobody in particular, to somebody who refused, or of a visit that has begun.
+        if not card.contacts or chain.refused:
+            names = names - rules.messages | {rules.silent}
+        elif chain.starts_at <= now:
+            names.add(rules.silent)
     if card.stage not in names:
         yield Violation("wrong stage", about, found=card.stage, expected=" / ".join(sorted(names)))
     patient = contacts.get(f"{rules.source_id}/patient/{chain.patient_id}")

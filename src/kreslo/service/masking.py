@@ -138,6 +138,7 @@ _STRUCTLOG = frozenset({"exc_info", "_record", "_from_structlog"})
 """structlog's own: never printed as they are. `exc_info` is rendered after us, by `logs.frames`, without values."""
 
 _OPAQUE = re.compile(r"(?=[0-9a-f-]*[a-f])[0-9a-f-]{16,64}")
+_NUMBER = re.compile(r"[0-9]{1,9}")  # a patient's id is no name
 _WORD = re.compile(r"[!-~]+")
 _PHONE = re.compile(r"(?<![0-9])\+?\d(?:[\s().\-\u00a0\u2010-\u2015]*\d){9,14}(?!\d)")
 _INSTANT = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d[ T]?(?:[0-2]\d)?")
@@ -198,7 +199,7 @@ def _value(key: str, value: object) -> object:
 
 def _text(key: str, value: str) -> str:
     if key in NAMES:
-        return mask_name(scrub(value))
+        return value if _NUMBER.fullmatch(value) else mask_name(scrub(value))
     if key in PHONES:
         return mask_phone(value)
     if key in FREE_TEXT:

@@ -27,6 +27,7 @@ RULES = Rules(
     },
     at={Phase.TOMORROW: time(14)},
     messages=frozenset({"Завтра"}),
+    silent="Записан",
     cancelled_unseen=True,
 )
 CHAINS = (
@@ -171,11 +172,34 @@ def test_the_clock_may_move_a_visit_while_the_import_runs() -> None:
     assert stages(later) == ["Записан", "Завтра"]
 
 
-def test_a_visit_of_nobody_in_particular_is_kept_out_of_message_stages() -> None:
-    tomorrow = ChainCensus(ids=("1",), patient_id="10", starts_at=NOW + timedelta(hours=20), state="upcoming")
-    census = msgspec.structs.replace(CENSUS, chains=(tomorrow, *CHAINS[1:]))
-    at = Moment(NOW + timedelta(hours=2), census)
-    alone = changed("1", contacts=(), stage="Записан")
-    known = changed("1", stage="Записан")
-    assert audit(alone, RULES, before=at, after=at).violations == ()
-    assert [each.rule for each in audit(known, RULES, before=at, after=at).violations] == ["wrong stage"]
+def tomorrow(*, refused: bool = False) -> Moment:
+    """The first chain on the day before, after the mapping's 14:00."""
+    chain = ChainCensus(
+        ids=("1",), patient_id="10", starts_at=NOW + timedelta(hours=20), state="upcoming", refused=refused
+    )
+    return Moment(NOW + timedelta(hours=2), msgspec.structs.replace(CENSUS, chains=(chain, *CHAINS[1:])))
+
+
+def right_stages(at: Moment, **card: Any) -> list[str]:
+    return [
+        stage
+        for stage in ("Записан", "Завтра")
+        if not audit(changed("1", stage=stage, **card), RULES, before=at, after=at).violations
+    ]
+
+
+def test_a_known_patient_s_visit_is_held_to_its_message_stage() -> None:
+    assert right_stages(tomorrow()) == ["Завтра"]
+
+
+def test_a_visit_of_nobody_in_particular_is_held_off_message_stages() -> None:
+    assert right_stages(tomorrow(), contacts=()) == ["Записан"]
+
+
+def test_a_patient_who_refused_messages_is_held_off_message_stages() -> None:
+    assert right_stages(tomorrow(refused=True)) == ["Записан"]
+
+
+def test_a_message_of_a_visit_that_has_begun_may_be_left_out() -> None:
+    begun = Moment(NOW + timedelta(hours=21), tomorrow().census)
+    assert right_stages(begun) == ["Записан", "Завтра"]

@@ -102,6 +102,7 @@ def test_what_an_operator_needs_stays() -> None:
     event = {
         "event": "not confirmed",
         "case": "patient:778",
+        "patient": "778",
         "intent": "a3f0" * 4,
         "digest": 12,
         "kind": RecordKind.APPOINTMENT,
