@@ -2,6 +2,7 @@
 
 from kreslo.journal.casework import Casework
 from kreslo.journal.erasing import Erasing
+from kreslo.journal.gauges import Gauges
 from kreslo.journal.intake import Intake
 from kreslo.journal.loading import Loading
 from kreslo.journal.observing import Observing
@@ -9,7 +10,7 @@ from kreslo.journal.people import People
 from kreslo.journal.planning import Planning
 
 
-class BridgeJournal(Intake, Observing, Casework, Loading, Planning, People, Erasing):
+class BridgeJournal(Intake, Observing, Casework, Loading, Planning, People, Erasing, Gauges):
     """All that one bridge reads from and writes to the state database. Synchronous; called by one thread at a time;
     each method is one transaction.
     """
