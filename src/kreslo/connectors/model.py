@@ -157,6 +157,14 @@ class ByContact(msgspec.Struct, frozen=True, tag="contact"):
     open_only: bool = False
 
 
+class ByField(msgspec.Struct, frozen=True, tag="field"):
+    """Cards whose field `code` holds exactly this text (another system's key, as a rule)."""
+
+    entity: Entity
+    code: str
+    value: str
+
+
 class CreatedSince(msgspec.Struct, frozen=True, tag="since"):
     """All cards created at or after `since`: the complete listing that an unknown create is probed against."""
 
@@ -173,7 +181,7 @@ class ByMarker(msgspec.Struct, frozen=True, tag="marker"):
     task: bool = False
 
 
-Lookup = ById | ByKey | ByPhone | ByContact | CreatedSince | ByMarker
+Lookup = ById | ByKey | ByPhone | ByContact | ByField | CreatedSince | ByMarker
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from kreslo.connectors.model import Card, Entity, Lookup
-from kreslo.decisions.case import Case, Facts
+from kreslo.decisions.case import Answer, Case, Facts, OwnCard
 
 
 class Asker:
@@ -33,3 +33,13 @@ def newest(cards: tuple[Card, ...]) -> list[Card]:
     """By creation, the newest first; the id breaks ties so that the order never depends on the CRM's."""
     epoch = datetime.min.replace(tzinfo=UTC)
     return sorted(cards, key=lambda card: (card.created_at or epoch, card.id), reverse=True)
+
+
+def answer_to(case: Case, question: str) -> Answer | None:
+    """What a person said last on this question."""
+    return next((answer for answer in reversed(case.answers) if answer.question == question), None)
+
+
+def deleted_question(own: OwnCard) -> str:
+    """By the id that was deleted: a card that was made again and deleted again is a new question."""
+    return f"deleted:{own.key}:{own.target_id}"

@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from kreslo.connectors.model import Card, Entity, Found, Lookup, StageRef, Value
+from kreslo.decisions.papers import NoteWish, TaskWish
 from kreslo.mapping.model import Phase
 from kreslo.records import Appointment, Enquiry, Patient
 
@@ -31,6 +32,8 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     stopped writing for that. `stage`/`phase`: decided last, sent or suppressed. `starts_at`: of the visit as last
     decided. `contacts`: target ids last written. `moves`: how many times the visit was moved. `markers`: notes,
     tasks and message occasions already written. `facts`: hash of the records that the decision stood on.
+    `confirmation`: which confirmation of the visit was known, "" for none; `void`: the one that was of an earlier
+    time. `owed_notes`, `owed_tasks`: decided with this base; those whose marker is missing are still to be written.
     """
 
     decided: dict[str, Value] = {}
@@ -45,6 +48,10 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     moves: int = 0
     markers: tuple[str, ...] = ()
     facts: str = ""
+    confirmation: str = ""
+    void: str = ""
+    owed_notes: tuple[NoteWish, ...] = ()
+    owed_tasks: tuple[TaskWish, ...] = ()
 
 
 class OwnCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +60,7 @@ class OwnCard(msgspec.Struct, frozen=True, kw_only=True):
     card over and have not written it yet, or lost the journal. `claimed_from`: where a claimed card stood.
     `claimed_lead`: the lead linked to this visit card. `busy`: an intent of it is in flight or unknown; nothing may be
     planned for it. `gone`: the CRM does not have it any more. `closed`: superseded by another card, kept for its
-    link. `overrule`: taken over with the MIS's values standing at once, which holds until its first write is confirmed.
+    link and to see its closing through. `overrule`: taken over with the MIS's values standing at once, which holds until its first write is confirmed.
     """
 
     key: str
@@ -71,7 +78,9 @@ class OwnCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's decision on a review, remembered. `choice`: "link" (to `target_id`), "new", "never"."""
+    """A person's decision on a review, remembered. `choice`: "link" (to `target_id`), "new", "never". The last one on a
+    question stands.
+    """
 
     question: str
     choice: str

@@ -1,6 +1,6 @@
 """Chains: appointments linked by reschedules. One chain is one card."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,17 +26,20 @@ class Chain(msgspec.Struct, frozen=True):
         return self.members[-1]
 
 
-def chains_of(appointments: Iterable[Appointment], rebook: RebookPlan | None) -> list[Chain]:
+def chains_of(
+    appointments: Iterable[Appointment], rebook: RebookPlan | None, vanished: Collection[str] = frozenset()
+) -> list[Chain]:
     """All chains of one patient's appointments, by the entry time of their first member.
 
     The MIS's own links come first; then, within `rebook.window` between a cancellation and a new entry (in either
     order), the same patient's new booking is taken as the reschedule. Each appointment has at most one predecessor
     and one successor: of several successors that the MIS names, the living and latest is the chain's, the others
-    stand for themselves.
+    stand for themselves. `vanished`: ids that are gone from the MIS; one of them succeeds only what is cancelled itself,
+    so that a visit which still stands is not lost with it.
     """
     by_id = {each.id: each for each in appointments}
-    successor = _told(by_id)
-    inferred = frozenset(_infer(by_id, successor, rebook) if rebook else ())
+    successor = _told(by_id, vanished)
+    inferred = frozenset(_infer(by_id, successor, rebook, vanished) if rebook else ())
     has_predecessor = set(successor.values())
     chains = []
     seen: set[str] = set()
@@ -54,15 +57,25 @@ def chains_of(appointments: Iterable[Appointment], rebook: RebookPlan | None) ->
     return sorted(chains, key=lambda chain: _entered(chain.first))
 
 
-def _told(by_id: dict[str, Appointment]) -> dict[str, str]:
+def _told(by_id: dict[str, Appointment], vanished: Collection[str]) -> dict[str, str]:
     successor: dict[str, str] = {}
-    for each in sorted(by_id.values(), key=lambda a: (a.cancelled_at is None, _entered(a))):
-        if each.predecessor_id in by_id and each.predecessor_id != each.id:
-            successor[each.predecessor_id] = each.id
+
+    def alive(each: Appointment) -> bool:
+        return each.cancelled_at is None and each.id not in vanished
+
+    for each in sorted(by_id.values(), key=lambda a: (alive(a), _entered(a))):
+        old = by_id.get(each.predecessor_id)
+        if old is not None and old.id != each.id and not (each.id in vanished and alive(old)):
+            successor[old.id] = each.id
     return successor
 
 
-def _infer(by_id: dict[str, Appointment], successor: dict[str, str], rebook: RebookPlan) -> list[str]:
+def _infer(
+    by_id: dict[str, Appointment],
+    successor: dict[str, str],
+    rebook: RebookPlan,
+    vanished: Collection[str],
+) -> list[str]:
     """Adds the inferred links to `successor`; the ids that were linked."""
     taken = set(successor.values())
     # The nearest pairs first, so that one new booking is not claimed by an older cancellation.
@@ -71,7 +84,7 @@ def _infer(by_id: dict[str, Appointment], successor: dict[str, str], rebook: Reb
         for old in by_id.values()
         if old.cancelled_at is not None and old.id not in successor
         for new in by_id.values()
-        if new.id not in taken and (gap := _rebooked(old, new, rebook)) is not None
+        if new.id not in taken and new.id not in vanished and (gap := _rebooked(old, new, rebook)) is not None
     ]
     linked: list[str] = []
     for _, old, new in sorted(pairs, key=lambda pair: (pair[0], _entered(pair[1]), _entered(pair[2]))):

@@ -14,8 +14,9 @@ from kreslo.records import Patient
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """`card`: the lead that the chain takes over; `others`: open leads of the same phone that get a note. `ours`: it
-    was made by Kreslo for an enquiry, so it carries a key of ours already.
+    """`card`: the lead that the chain takes over; `others`: open leads of the same phone that get a note, those of the
+    CRM's own (an enquiry card of ours is told by its phone's case). `ours`: it was made by Kreslo for an enquiry, so it
+    carries a key of ours already.
     """
 
     card: Card
@@ -43,7 +44,10 @@ def claims_of(
         if fits:
             used.update(card.id for card in fits)
             claims[chain.first.id] = Claim(
-                card=fits[0], booked_at=booked_at, ours=_ours(fits[0], asker), others=tuple(fits[1:])
+                card=fits[0],
+                booked_at=booked_at,
+                ours=is_ours(fits[0], asker),
+                others=tuple(card for card in fits[1:] if not is_ours(card, asker)),
             )
     return claims
 
@@ -53,20 +57,17 @@ def entered_at(chain: Chain) -> datetime:
     return chain.first.created_at or chain.first.starts_at
 
 
-def is_late(card: Card, booked_at: datetime) -> bool:
-    return card.created_at is not None and card.created_at > booked_at
+def is_ours(card: Card, asker: Asker) -> bool:
+    """Whether Kreslo made it for an enquiry, or took it for one."""
+    return asker.owner(card.entity, card.id).startswith("phone:")
 
 
 def _fits(card: Card, booked_at: datetime, plan: ClaimPlan, asker: Asker) -> bool:
-    owner = asker.owner(plan.entity, card.id)
-    if owner and not owner.startswith("phone:"):
-        return False
-    if not owner and (card.stage is None or card.stage not in plan.stages):
-        return False
     made = card.created_at
-    # Within a minute the two clocks may disagree; beyond `late` the lead is another story.
-    return made is None or booked_at - plan.within <= made <= booked_at + plan.late
-
-
-def _ours(card: Card, asker: Asker) -> bool:
-    return asker.owner(card.entity, card.id).startswith("phone:")
+    if made is not None and made > booked_at + plan.late:
+        return False  # it came after the visit: another story
+    if is_ours(card, asker):
+        return True  # whatever its stage and age
+    if asker.owner(plan.entity, card.id) or card.stage is None or card.stage not in plan.stages:
+        return False
+    return made is None or booked_at - plan.within <= made

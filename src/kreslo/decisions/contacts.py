@@ -1,17 +1,20 @@
 """Identity: which contact of the CRM is this patient. The MIS id decides; a phone alone never joins two people."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
-from kreslo.connectors.model import ById, ByKey, ByPhone, Card, Entity
-from kreslo.decisions.asking import Asker
+from kreslo.connectors.model import ByField, ById, ByKey, ByPhone, Card, Entity
+from kreslo.decisions.asking import Asker, answer_to, deleted_question
 from kreslo.decisions.case import Case, OwnCard, Role
 from kreslo.decisions.desired import Candidate, ReviewWish
+from kreslo.decisions.fields import text_of
 from kreslo.decisions.texts import text
 from kreslo.mapping.model import Bridge
 from kreslo.records import Patient, RecordKind, RecordRef
+from kreslo.records.name_words import GIVEN_NAMES, KIN
 from kreslo.records.names import (
     Compatibility,
     PersonName,
@@ -27,6 +30,9 @@ class Standing(StrEnum):
     CREATE = "create"
     REVIEW = "review"  # a person must say; the visit goes on without a contact
     NEVER = "never"  # a person said: leave it
+    SHARED = (
+        "shared"  # a person said: another patient's contact; the visits hang on it, its fields are not ours
+    )
     WAIT = "wait"  # answers are missing
 
 
@@ -41,26 +47,49 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
 
 
-def identity_of(case: Case, patient: Patient, bridge: Bridge, asker: Asker, hung: Sequence[str]) -> Identity:
-    """Order: link in the journal → a person's answer → key in the CRM → contact of a claimed lead → phone and
-    compatible name → create. `hung`: ids of contacts that hang on leads which this case claims.
+class Seeker(msgspec.Struct, frozen=True, kw_only=True):
+    """Who looks for their contact. `child`: under age; a lead's first name alone is then rather a parent's. `scope`: for
+    expressions.
+    """
+
+    case: Case
+    patient: Patient
+    key: str
+    bridge: Bridge
+    asker: Asker
+    child: bool
+    scope: dict[str, Any]
+
+
+def identity_of(
+    case: Case,
+    patient: Patient,
+    bridge: Bridge,
+    asker: Asker,
+    hung: Sequence[str],
+    *,
+    child: bool = False,
+    scope: dict[str, Any] | None = None,
+) -> Identity:
+    """Order: link in the journal → a person's answer → key in the CRM → another system's key, where the mapping names
+    one → contact of a claimed lead → phone and compatible name → create. `hung`: ids of contacts that hang on leads which
+    this case claims.
     """
     own = own_contact(case)
     key = own.key if own else RecordRef(RecordKind.PATIENT, patient.id).key(bridge.source_id)
     if own and not own.gone:
         return Identity(standing=Standing.OWN, key=key, target_id=own.target_id, rule="link")
-    answered = _answered(case, patient, key)
-    if answered:
-        return answered
-    by_key = asker.ask(ByKey(Entity.CONTACT, key))
-    if len(by_key) > 1:
-        return _review(case, patient, key, bridge, "key_twice", by_key)
-    if by_key:
-        return _take(case, patient, key, bridge, asker, by_key[0], rule="key")
-    adopted = _hung(case, patient, key, asker, hung)
-    if adopted:
-        return adopted
-    found = _by_phone(case, patient, key, bridge, asker)
+    seeker = Seeker(
+        case=case, patient=patient, key=key, bridge=bridge, asker=asker, child=child, scope=scope or {}
+    )
+    question = deleted_question(own) if own else question_of(patient)
+    found = (
+        _answered(seeker, question)
+        or _by_key(seeker, question)
+        or _by_other_key(seeker, question)
+        or _hung(seeker, hung)
+        or _by_phone(seeker, question, gone=own is not None)
+    )
     if found:
         return found
     if asker.missing:
@@ -68,7 +97,7 @@ def identity_of(case: Case, patient: Patient, bridge: Bridge, asker: Asker, hung
     if own and bridge.contact and bridge.contact.on_deleted != "recreate":
         if bridge.contact.on_deleted == "ignore":
             return Identity(standing=Standing.NEVER, key=key, rule="deleted")
-        return _review(case, patient, key, bridge, "deleted_contact", ())
+        return _review(seeker, question, "deleted_contact", ())
     return Identity(standing=Standing.CREATE, key=key, rule="create")
 
 
@@ -80,19 +109,22 @@ def question_of(patient: Patient) -> str:
     return f"contact:{patient.id}"
 
 
-def guardian_of(case: Case, patient: Patient, *, child: bool, by: str) -> Patient | None:
-    """The family member who represents this patient, or None. By guardian: the member who bears the guardian's
-    name; by phone: the one grown-up on the same phone.
+def guardian_of(
+    patient: Patient, family: Sequence[Patient], *, by: str, grown_up: Callable[[Patient], bool]
+) -> Patient | None:
+    """The family member who represents this patient, or None. By guardian: the one member who bears the guardian's name;
+    by phone: of a child, the one grown-up on the same phone. `grown_up`: whether somebody surely is.
     """
+    family = [member for member in family if not member.processing_refused and not member.merged_into]
     if by == "guardian":
         if not patient.guardian:
             return None
         name = parse_free_name(patient.guardian)
-        fits = [m for m in case.family if compatible(name, _name(m)) in _AGREE]
+        fits = [member for member in family if compatible(name, _name(member)) in _AGREE]
         return fits[0] if len(fits) == 1 else None
-    if not child:
+    if patient.birth_date is None or grown_up(patient):
         return None
-    grown = [member for member in case.family if member.birth_date is not None and not member.guardian]
+    grown = [member for member in family if grown_up(member)]
     return grown[0] if len(grown) == 1 else None
 
 
@@ -103,98 +135,168 @@ def _name(patient: Patient) -> PersonName:
     return PersonName(patient.surname, patient.name, patient.patronymic)
 
 
-def _answered(case: Case, patient: Patient, key: str) -> Identity | None:
-    for answer in case.answers:
-        if answer.question != question_of(patient):
-            continue
-        if answer.choice == "link":
-            return Identity(standing=Standing.TAKE, key=key, target_id=answer.target_id, rule="answer: link")
-        if answer.choice == "new":
-            return Identity(standing=Standing.CREATE, key=key, rule="answer: new")
-        return Identity(standing=Standing.NEVER, key=key, rule="answer: never")
+def _answered(seeker: Seeker, question: str) -> Identity | None:
+    """The last answer to this question. A card that was chosen and is gone since is no answer."""
+    answer = answer_to(seeker.case, question)
+    if answer is None:
+        return None
+    if answer.choice == "new":
+        return Identity(standing=Standing.CREATE, key=seeker.key, rule="answer: new")
+    if answer.choice != "link":
+        return Identity(standing=Standing.NEVER, key=seeker.key, rule="answer: never")
+    for card in seeker.asker.ask(ById(Entity.CONTACT, answer.target_id)):
+        standing = Standing.SHARED if seeker.asker.owner(Entity.CONTACT, card.id) else Standing.TAKE
+        return Identity(standing=standing, key=seeker.key, target_id=card.id, rule="answer: link")
     return None
 
 
-def _take(
-    case: Case, patient: Patient, key: str, bridge: Bridge, asker: Asker, card: Card, *, rule: str
-) -> Identity:
-    if asker.owner(Entity.CONTACT, card.id):
-        return _review(case, patient, key, bridge, "shared", (card,))
-    return Identity(standing=Standing.TAKE, key=key, target_id=card.id, rule=rule)
+def _by_key(seeker: Seeker, question: str) -> Identity | None:
+    found = seeker.asker.ask(ByKey(Entity.CONTACT, seeker.key))
+    if len(found) > 1:
+        return _review(seeker, question, "key_twice", found)
+    return _take(seeker, question, found[0], rule="key") if found else None
 
 
-def _hung(case: Case, patient: Patient, key: str, asker: Asker, hung: Sequence[str]) -> Identity | None:
+def _by_other_key(seeker: Seeker, question: str) -> Identity | None:
+    adopt = seeker.bridge.contact.adopt if seeker.bridge.contact else None
+    if adopt is None or not adopt.key_field or adopt.key is None:
+        return None
+    value = text_of(adopt.key, seeker.scope)
+    if not value:
+        return None
+    found = [
+        card
+        for card in seeker.asker.ask(ByField(Entity.CONTACT, adopt.key_field, value))
+        if card.key in {"", seeker.key}
+    ]
+    if len(found) > 1:
+        return _review(seeker, question, "key_twice", found)
+    return _take(seeker, question, found[0], rule="another system's key") if found else None
+
+
+def _take(seeker: Seeker, question: str, card: Card, *, rule: str) -> Identity:
+    if seeker.asker.owner(Entity.CONTACT, card.id):
+        return _review(seeker, question, "shared", (card,))
+    return Identity(standing=Standing.TAKE, key=seeker.key, target_id=card.id, rule=rule)
+
+
+def _hung(seeker: Seeker, hung: Sequence[str]) -> Identity | None:
     """The contact of a claimed lead, if it belongs to no patient and its name does not speak against this one."""
     for contact_id in hung:
-        for card in asker.ask(ById(Entity.CONTACT, contact_id)):
-            if asker.owner(Entity.CONTACT, card.id) or card.key not in {"", key}:
+        for card in seeker.asker.ask(ById(Entity.CONTACT, contact_id)):
+            if seeker.asker.owner(Entity.CONTACT, card.id) or card.key not in {"", seeker.key}:
                 continue
-            verdict = (
-                compatible(parse_free_name(card.name), _name(patient)) if card.name else Compatibility.EMPTY
-            )
-            vague = looks_like_nickname_or_empty(card.name)
-            if verdict in _AGREE or (vague and not _names_relative(card.name, case, patient)):
+            if _same_birth(card, seeker.patient) is False or _names_relative(card.name, seeker):
+                continue
+            verdict = compatible(parse_free_name(card.name), _name(seeker.patient))
+            if verdict is not Compatibility.CONFLICT or looks_like_nickname_or_empty(card.name):
                 return Identity(
                     standing=Standing.TAKE,
-                    key=key,
+                    key=seeker.key,
                     target_id=card.id,
-                    overrule=True,
+                    overrule=verdict not in _AGREE,
                     rule="contact of the claimed lead",
                 )
     return None
 
 
-def _names_relative(said: str, case: Case, patient: Patient) -> bool:
-    """Whether a lone first name is that of somebody else on this phone: a mother who writes for her child."""
-    words = {word.casefold().replace("ё", "е") for word in said.split()}
-    own = patient.name.casefold().replace("ё", "е")
-    relatives = {member.name.casefold().replace("ё", "е") for member in case.family if member.name}
-    return own not in words and bool(words & relatives)
+def _names_relative(said: str, seeker: Seeker) -> bool:
+    """Whether the name is that of somebody else on this phone: «мама Пети», the first name of another patient, or, for
+    a child, any first name but the child's own: a mother who writes for her child.
+    """
+    words = set(_words(said))
+    if words & KIN:
+        return True
+    if set(_words(seeker.patient.name)) & words:
+        return False
+    relatives = {word for member in seeker.case.family for word in _words(member.name)}
+    return bool(words & relatives) or (seeker.child and bool(words & GIVEN_NAMES))
 
 
-def _by_phone(case: Case, patient: Patient, key: str, bridge: Bridge, asker: Asker) -> Identity | None:
-    phones = tuple(phone.e164 for phone in patient.phones)
+def _by_phone(seeker: Seeker, question: str, *, gone: bool) -> Identity | None:
+    """By phone and compatible name, or phone and birth date. `gone`: the patient's contact is not there any more; if it
+    was merged into another patient's, a person is asked.
+    """
+    phones = tuple(phone.e164 for phone in seeker.patient.phones)
     if not phones:
         return None
     fits: list[tuple[Card, bool | None]] = []
-    doubtful: list[tuple[Card, bool | None]] = []
-    for card in asker.ask(ByPhone(Entity.CONTACT, phones)):
-        if asker.owner(Entity.CONTACT, card.id) or card.key not in {"", key}:
-            continue
-        same_birth = None
-        if card.birth_date is not None and patient.birth_date is not None:
-            same_birth = card.birth_date == patient.birth_date
-        verdict = compatible(parse_free_name(card.name), _name(patient))
-        if verdict in _AGREE:
-            (doubtful if same_birth is False else fits).append((card, same_birth))
-        elif same_birth and (verdict is Compatibility.EMPTY or _same_given(card.name, patient)):
+    doubtful: list[Card] = []
+    survivors: list[Card] = []
+    for card in seeker.asker.ask(ByPhone(Entity.CONTACT, phones)):
+        same_birth = _same_birth(card, seeker.patient)
+        verdict = compatible(parse_free_name(card.name), _name(seeker.patient))
+        if seeker.asker.owner(Entity.CONTACT, card.id) or card.key not in {"", seeker.key}:
+            survivors += [card] if verdict in _AGREE and same_birth is not False else []
+        elif verdict in _AGREE:
+            if same_birth is False:
+                doubtful.append(card)
+            else:
+                fits.append((card, same_birth))
+        elif same_birth and (verdict is Compatibility.EMPTY or _same_given(card.name, seeker.patient)):
             # The surname changed, or none was written: the birth date speaks. Twins have two first names.
             fits.append((card, same_birth))
     certain = [card for card, same_birth in fits if same_birth]
-    if len(certain) == 1:
-        return _take(case, patient, key, bridge, asker, certain[0], rule="phone, name and birth date")
-    if len(fits) == 1 and not doubtful:
-        return _take(case, patient, key, bridge, asker, fits[0][0], rule="phone and name")
+    one = certain[0] if len(certain) == 1 else fits[0][0] if len(fits) == 1 and not doubtful else None
+    if one is not None and _rivals(one, seeker):
+        return _review(seeker, question, "twins", (one,))
+    if one is not None:
+        return _take(
+            seeker, question, one, rule="phone, name and birth date" if certain else "phone and name"
+        )
     if fits:
-        return _review(case, patient, key, bridge, "several", [card for card, _ in fits + doubtful])
+        return _review(seeker, question, "several", [*(card for card, _ in fits), *doubtful])
     if doubtful:
-        return _review(case, patient, key, bridge, "birth_date", [card for card, _ in doubtful])
+        return _review(seeker, question, "birth_date", doubtful)
+    if gone and survivors:
+        return _review(seeker, question, "shared", survivors)
     return None
 
 
+def _rivals(card: Card, seeker: Seeker) -> bool:
+    """Whether another patient on this phone, who has no contact yet, fits the contact no worse: a father and a son of
+    one name, twins where only the surname was written, one person twice in the MIS.
+    """
+    mine = _fit(card, seeker.patient)
+    return any(
+        not seeker.case.family_cards.get(member.id)
+        and not member.merged_into
+        and not member.processing_refused
+        and _fit(card, member) >= mine
+        for member in seeker.case.family
+    )
+
+
+def _fit(card: Card, patient: Patient) -> tuple[bool, int]:
+    """How well a contact fits a patient; (False, -1) is not at all."""
+    verdict = compatible(parse_free_name(card.name), _name(patient))
+    same_birth = _same_birth(card, patient)
+    if same_birth is False or verdict is Compatibility.CONFLICT:
+        return (bool(same_birth) and _same_given(card.name, patient), -1)
+    order = (Compatibility.EMPTY, Compatibility.COMPATIBLE, Compatibility.SAME)
+    return (bool(same_birth), order.index(verdict))
+
+
+def _same_birth(card: Card, patient: Patient) -> bool | None:
+    """None where either date is not known."""
+    if card.birth_date is None or patient.birth_date is None:
+        return None
+    return card.birth_date == patient.birth_date
+
+
 def _same_given(said: str, patient: Patient) -> bool:
-    words = {word.casefold().replace("ё", "е") for word in said.split()}
-    return bool(patient.name) and patient.name.casefold().replace("ё", "е") in words
+    return bool(patient.name) and set(_words(patient.name)) <= set(_words(said))
 
 
-def _review(
-    case: Case, patient: Patient, key: str, bridge: Bridge, rule: str, cards: Sequence[Card]
-) -> Identity:
-    del case
+def _words(name: str) -> list[str]:
+    return [word.strip(".,()«»\"'").replace("ё", "е") for word in name.casefold().split()]
+
+
+def _review(seeker: Seeker, question: str, rule: str, cards: Sequence[Card]) -> Identity:
     wish = ReviewWish(
-        question=question_of(patient),
+        question=question,
         rule=rule,
-        text=text(bridge.language, rule),
+        text=text(seeker.bridge.language, rule),
         candidates=tuple(
             Candidate(
                 target_id=card.id,
@@ -209,4 +311,4 @@ def _review(
             for card in cards
         ),
     )
-    return Identity(standing=Standing.REVIEW, key=key, review=wish, rule=rule)
+    return Identity(standing=Standing.REVIEW, key=seeker.key, review=wish, rule=rule)

@@ -1,19 +1,29 @@
 """`decide`: from a case and what is known of the CRM to what the CRM should hold. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from kreslo.connectors.model import ByKey, Card, Entity
+from kreslo.connectors.model import ById, Entity, FieldType
 from kreslo.decisions import visits
-from kreslo.decisions.asking import Asker
+from kreslo.decisions.adoption import Adoption, adopted_besides, adoption_of
+from kreslo.decisions.asking import Asker, answer_to, deleted_question
 from kreslo.decisions.case import Case, Facts, Role
 from kreslo.decisions.chains import chains_of
-from kreslo.decisions.claims import Claim, claims_of
+from kreslo.decisions.claims import Claim, claims_of, entered_at
 from kreslo.decisions.contacts import Identity, Standing, guardian_of, identity_of, own_contact
-from kreslo.decisions.desired import CardRef, Decision, Desired, DesiredCard, Needs, ReviewWish
+from kreslo.decisions.desired import (
+    Candidate,
+    CardRef,
+    Decision,
+    Desired,
+    DesiredCard,
+    Needs,
+    ReviewWish,
+)
 from kreslo.decisions.enquiries import decide_phone
 from kreslo.decisions.fields import wishes
+from kreslo.decisions.holdings import holdings
 from kreslo.decisions.leads import later_leads
 from kreslo.decisions.scope import patient_scope
 from kreslo.decisions.texts import text
@@ -28,17 +38,22 @@ GROWN_UP = 18
 def decide(case: Case, facts: Facts, now: datetime, bridge: Bridge) -> Decision:
     """What the CRM should hold for this case at `now` (aware), or the lookups that the decision needs first.
 
-    Raises nothing for what records may hold; a mapping's expression that fails on a record raises ValueError or
-    TypeError, and the shell parks the case with that reason.
+    Raises nothing for what records may hold; a mapping's expression that fails on a record raises EvaluationError, and
+    the shell parks the case with that reason.
     """
     asker = Asker(case, facts)
     if case.patient is None:
         if case.phone:
             return decide_phone(case, bridge, asker, now)
-        return Desired(filtered={each.id: "its patient is not in the MIS" for each in case.appointments})
+        return _nothing(case, "its patient is not in the MIS")
     if case.patient.processing_refused:
-        return Desired(filtered={case.patient.id: "the patient refused the processing of their data"})
+        return _nothing(case, "the patient refused the processing of their data")
     return _decide_patient(case, case.patient, bridge, asker, now)
+
+
+def _nothing(case: Case, reason: str) -> Desired:
+    patient = {case.patient.id: reason} if case.patient else {}
+    return Desired(filtered={**patient, **{each.id: reason for each in case.appointments}})
 
 
 def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, now: datetime) -> Decision:
@@ -47,25 +62,32 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
         (a for a in case.appointments if (a.ended_at or a.billed_at) and not a.cancelled_at),
         key=lambda a: a.starts_at,
     )
-    every = (
-        [
-            visits.visit_of(chain, case, completed, bridge, plan, now)
-            for chain in chains_of(case.appointments, plan.rebook)
-        ]
-        if plan
-        else []
-    )
+    every = _visits(case, completed, bridge, plan, now) if plan else []
     carded, filtered = _sieve(every, case, bridge, plan, now)
-    claims = _claims(carded, case, patient, plan, asker)
+    if plan is None:
+        filtered = {each.id: "the mapping has no appointment section" for each in case.appointments}
+    scope = _scope(case, every, completed, bridge, now)
+    adoption = adoption_of(carded, case, bridge, plan, asker) if plan else Adoption()
+    claims = _claims(carded, case, patient, plan, adoption, asker)
     hung = tuple(dict.fromkeys(contact for claim in claims.values() for contact in claim.card.contacts))
-    wanted = _contact_wanted(case, patient, carded, bridge)
-    identity = identity_of(case, patient, bridge, asker, hung) if wanted else None
-    adopted = _adopted(carded, claims, bridge, plan, asker)
+    wanted = _contact_wanted(case, patient, carded, bridge, now)
+    grown_up = _grown_up(bridge, now)
+    identity = None
+    if wanted:
+        child = patient.birth_date is not None and not grown_up(patient)
+        identity = identity_of(case, patient, bridge, asker, hung, child=child, scope=scope)
+    if plan:
+        adoption = adopted_besides(adoption, carded, case, identity, bridge, plan, scope, asker)
+        claims = {
+            first: claim
+            for first, claim in claims.items()
+            if first not in adoption.taken and first not in adoption.doubtful
+        }
     later = later_leads(case, patient, carded, claims, bridge, asker, now)
+    again = _unwritten(carded, plan, asker) if plan else {}
     if asker.missing:
         return Needs(tuple(asker.missing))
 
-    scope = _scope(case, every, completed, bridge, now)
     cards: list[DesiredCard] = []
     reviews: list[ReviewWish] = []
     if identity and bridge.contact:
@@ -76,29 +98,64 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
     for visit in carded:
         if plan is None or visits.at_rest(visit, bridge, now):
             continue
-        cards += _visit_cards(
-            visit, case, patient, bridge, plan, scope, refs, identity, claims, adopted, later.late, now
-        )
-        deleted = _deleted(visit, case, adopted, bridge, plan)
-        reviews += [deleted] if deleted else []
+        reason, review = _withheld(visit, case, adoption, bridge, plan)
+        if reason:
+            filtered[visit.last.id] = reason
+            reviews += [review] if review else []
+            continue
+        claim = {**again, **later.late, **claims}.get(visit.chain.first.id)
+        cards += _visit_cards(visit, case, patient, bridge, plan, scope, refs, identity, claim, adoption, now)
     cards += later.cards
-    if patient.merged_into:
-        question = f"merged:{patient.id}"
-        reviews.append(
-            ReviewWish(
-                question=question, rule="merged_patients", text=text(bridge.language, "merged_patients")
-            )
-        )
-    wakes = [visit.wake_at for visit in carded] + [
-        visits.enters_horizon_at(visit, bridge, now) for visit in every
-    ]
+    merged = _merged_away(case, patient, bridge)
     return Desired(
         cards=tuple(cards),
-        reviews=tuple(reviews),
+        reviews=(*reviews, *([merged] if merged else [])),
         claims={claim.card.id: claim.booked_at for claim in (*claims.values(), *later.late.values())},
-        wake_at=min((wake for wake in wakes if wake and wake > now), default=None),
-        rules=_rules(carded, identity, claims),
+        wake_at=min((wake for wake in _wakes(every, carded, bridge, now) if wake > now), default=None),
+        rules=_rules(carded, identity, claims, adoption),
         filtered=filtered,
+    )
+
+
+def _visits(
+    case: Case, completed: Sequence[Appointment], bridge: Bridge, plan: AppointmentPlan, now: datetime
+) -> list[Visit]:
+    chains = chains_of(case.appointments, plan.rebook, case.vanished)
+    held = holdings(chains, case, bridge)
+    return [
+        visits.visit_of(chain, held.get(chain.first.id, ()), case, completed, bridge, plan, now)
+        for chain in chains
+    ]
+
+
+def _wakes(
+    every: Sequence[Visit], carded: Sequence[Visit], bridge: Bridge, now: datetime
+) -> Iterator[datetime]:
+    """Phases change by the clock, visits come into the horizon, and at its start the next visit is another one."""
+    for visit in carded:
+        if visit.wake_at:
+            yield visit.wake_at
+    for visit in every:
+        enters = visits.enters_horizon_at(visit, bridge, now)
+        if enters:
+            yield enters
+        if visit.ahead:
+            yield visit.last.starts_at
+
+
+def _merged_away(case: Case, patient: Patient, bridge: Bridge) -> ReviewWish | None:
+    """The MIS merged this patient into another: whether the CRM's two contacts are one is for a person to say."""
+    own = own_contact(case)
+    if not patient.merged_into or own is None or own.gone:
+        return None
+    ids = [own.target_id, case.family_cards.get(patient.merged_into, "")]
+    return ReviewWish(
+        question=f"merged:{patient.id}",
+        rule="merged_patients",
+        text=text(bridge.language, "merged_patients"),
+        candidates=tuple(
+            Candidate(target_id=each, name="", evidence=f"contact {each}") for each in ids if each
+        ),
     )
 
 
@@ -117,56 +174,70 @@ def _sieve(
 
 
 def _claims(
-    carded: Sequence[Visit], case: Case, patient: Patient, plan: AppointmentPlan | None, asker: Asker
+    carded: Sequence[Visit],
+    case: Case,
+    patient: Patient,
+    plan: AppointmentPlan | None,
+    adoption: Adoption,
+    asker: Asker,
 ) -> dict[str, Claim]:
     if plan is None:
         return {}
-    new = [visit.chain for visit in carded if visit.own is None and not visit.last.cancelled_at]
+    new = [
+        visit.chain
+        for visit in carded
+        if visit.own is None
+        and not visit.last.cancelled_at
+        and visit.chain.first.id not in adoption.taken
+        and visit.chain.first.id not in adoption.declined
+    ]
     return claims_of(new, case, patient, plan.claim, asker)
 
 
-def _contact_wanted(case: Case, patient: Patient, carded: Sequence[Visit], bridge: Bridge) -> bool:
+def _unwritten(carded: Sequence[Visit], plan: AppointmentPlan, asker: Asker) -> dict[str, Claim]:
+    """Claims that were decided and are not confirmed yet: made again from the lead, so that nothing of it is lost."""
+    claims = {}
+    for visit in carded:
+        own = visit.own
+        if own is None or own.gone or plan.claim is None or visits.lead_is_written(own, plan):
+            continue
+        for card in asker.ask(ById(plan.claim.entity, own.claimed_lead)):
+            claims[visit.chain.first.id] = Claim(card=card, booked_at=entered_at(visit.chain))
+    return claims
+
+
+def _grown_up(bridge: Bridge, now: datetime) -> Callable[[Patient], bool]:
+    today = now.astimezone(bridge.zone).date()
+    return lambda patient: patient.birth_date is not None and age(patient.birth_date, today) >= GROWN_UP
+
+
+def _contact_wanted(
+    case: Case, patient: Patient, carded: Sequence[Visit], bridge: Bridge, now: datetime
+) -> bool:
     if bridge.contact is None:
         return False
-    if carded or bridge.contact.scope == "all" or own_contact(case):
+    if carded or own_contact(case):
+        return True
+    if patient.merged_into:
+        return False
+    if bridge.contact.scope == "all":
         return True
     # A representative's contact stands on the child's card, whether or not they have visits of their own.
     family = bridge.contact.family
-    return family is not None and any(
-        (found := guardian_of(Case(key="", family=(patient,)), member, child=True, by=family.by)) is not None
-        and found.id == patient.id
-        for member in case.family
-    )
-
-
-def _adopted(
-    carded: Sequence[Visit],
-    claims: dict[str, Claim],
-    bridge: Bridge,
-    plan: AppointmentPlan | None,
-    asker: Asker,
-) -> dict[str, Card]:
-    """Cards that the CRM holds for chains without one of the journal's: by our key. By id of the chain's first."""
-    found: dict[str, Card] = {}
-    if plan is None:
-        return found
-    for visit in carded:
-        if visit.own and not visit.own.gone:
-            continue
-        for member in visit.chain.members:
-            for card in asker.ask(ByKey(plan.entity, visits.key_of(member, bridge))):
-                moves_there = (
-                    visit.chain.first.id in claims and claims[visit.chain.first.id].card.id == card.id
-                )
-                if not asker.owner(plan.entity, card.id) and not moves_there:
-                    found.setdefault(visit.chain.first.id, card)
-    return found
+    if family is None:
+        return False
+    for member in case.family:
+        others = [patient, *(each for each in case.family if each.id != member.id)]
+        found = guardian_of(member, others, by=family.by, grown_up=_grown_up(bridge, now))
+        if found is not None and found.id == patient.id:
+            return True
+    return False
 
 
 def _scope(
     case: Case, every: Sequence[Visit], completed: Sequence[Appointment], bridge: Bridge, now: datetime
 ) -> dict[str, Any]:
-    ahead = sorted((v for v in every if v.ahead and v.last.starts_at >= now), key=lambda v: v.last.starts_at)
+    ahead = sorted((v for v in every if v.ahead and v.last.starts_at > now), key=lambda v: v.last.starts_at)
     done = [v for v in every if completed and v.last.id == completed[-1].id]
     return {
         "patient": patient_scope(case, completed, now=now, bridge=bridge),
@@ -180,12 +251,14 @@ def _contact_card(
 ) -> tuple[DesiredCard | None, ReviewWish | None]:
     if identity.standing is Standing.REVIEW:
         return None, identity.review
-    if identity.standing is Standing.NEVER or bridge.contact is None:
+    if identity.standing in {Standing.NEVER, Standing.SHARED} or bridge.contact is None:
         return None, None
     rules = bridge.contact.fields
     family = bridge.contact.family
-    if family and not family.phone_on_child and _representative(case, patient, bridge, now):
-        rules = tuple(rule for rule in rules if rule.type != "phone")
+    parent = _representative(case, patient, bridge, now)
+    if family and not family.phone_on_child and parent and case.family_cards.get(parent.id):
+        # Only once the adult can be reached: until then the child's contact is the only one with the phone.
+        rules = tuple(rule for rule in rules if rule.type is not FieldType.PHONE)
     card = DesiredCard(
         key=identity.key,
         role=Role.CONTACT,
@@ -202,9 +275,7 @@ def _representative(case: Case, patient: Patient, bridge: Bridge, now: datetime)
     family = bridge.contact.family if bridge.contact else None
     if family is None:
         return None
-    today = now.astimezone(bridge.zone).date()
-    child = patient.birth_date is not None and age(patient.birth_date, today) < GROWN_UP
-    return guardian_of(case, patient, child=child, by=family.by)
+    return guardian_of(patient, case.family, by=family.by, grown_up=_grown_up(bridge, now))
 
 
 def _contact_refs(
@@ -213,7 +284,8 @@ def _contact_refs(
     """Who hangs on the patient's visit cards: the representative first, if there is one, then the patient."""
     if identity is None or identity.standing in {Standing.REVIEW, Standing.NEVER}:
         return ()
-    refs = [CardRef(key=identity.key)]
+    shared = identity.standing is Standing.SHARED
+    refs = [CardRef(target_id=identity.target_id) if shared else CardRef(key=identity.key)]
     parent = _representative(case, patient, bridge, now)
     if parent and parent.id in case.family_cards:
         target_id = case.family_cards[parent.id]
@@ -231,40 +303,38 @@ def _visit_cards(
     scope: dict[str, Any],
     refs: tuple[CardRef, ...],
     identity: Identity | None,
-    claims: dict[str, Claim],
-    adopted: dict[str, Card],
-    late: dict[str, Claim],
+    claim: Claim | None,
+    adoption: Adoption,
     now: datetime,
 ) -> list[DesiredCard]:
     first = visit.chain.first.id
-    claim = claims.get(first) or late.get(first)
-    taken = adopted.get(first)
-    if visit.own and visit.own.gone and taken is None and not _may_recreate(visit, case, plan):
-        return []
-    contacts: tuple[CardRef, ...] | None = refs
-    if claim and identity:
-        # The caller stays on the card as its second contact, unless the caller is the patient.
-        mine = {identity.target_id, *case.family_cards.values()}
-        contacts = (*refs, *(CardRef(target_id=each) for each in claim.card.contacts if each not in mine))
+    contacts = refs
+    if claim and refs and identity:
+        # The caller stays on the card behind the patient, unless the caller is the patient or represents them.
+        there = {identity.target_id, *(ref.target_id for ref in refs)}
+        contacts = (*refs, *(CardRef(target_id=each) for each in claim.card.contacts if each not in there))
     may_message = not patient.messages_refused and not (identity and identity.standing is Standing.REVIEW)
-    whole = {**scope, "appointment": visit.scope}
     card = visits.visit_card(
         visit,
         bridge,
         plan,
-        whole,
+        {**scope, "appointment": visit.scope},
         contacts or None,
         claim=claim,
-        adopted=taken,
+        adopted=adoption.taken.get(first),
         may_message=may_message,
         now=now,
     )
-    cards = [card, *(visits.superseded(twin, visit, bridge, plan) for twin in visit.twins)]
+    cards = [
+        card,
+        *(visits.superseded(twin, bridge, plan) for twin in visit.twins if not twin.gone),
+        *(visits.superseded_found(each, bridge, plan) for each in adoption.spare.get(first, ())),
+    ]
     if plan.claim and plan.claim.mode == "link" and card.claimed_lead and plan.claim.converted:
         ours = next(
             (c.key for c in case.cards if c.role is Role.CLAIM and c.target_id == card.claimed_lead), ""
         )
-        key = claim.card.key if claim else ours
+        key = ours or (claim.card.key if claim else "")
         when = visits.when_of(visit, bridge)
         cards.append(
             visits.claimed_card(plan.claim.entity, card.claimed_lead, key, plan.claim.converted, when, bridge)
@@ -272,28 +342,32 @@ def _visit_cards(
     return cards
 
 
-def _may_recreate(visit: Visit, case: Case, plan: AppointmentPlan) -> bool:
-    question = _deleted_question(visit)
-    said = next((answer.choice for answer in case.answers if answer.question == question), "")
-    return said == "new" or (not said and plan.on_deleted == "recreate")
+def _withheld(
+    visit: Visit, case: Case, adoption: Adoption, bridge: Bridge, plan: AppointmentPlan
+) -> tuple[str, ReviewWish | None]:
+    """Why a chain gets no card just now, or "", and what a person is asked."""
+    first = visit.chain.first.id
+    if first in adoption.doubtful:
+        return "a person must say which card of the CRM it is", adoption.doubtful[first]
+    if first in adoption.declined:
+        return "a person wants no card for it", None
+    own = visit.own
+    if own is None or not own.gone or first in adoption.taken:
+        return "", None
+    question = deleted_question(own)
+    answer = answer_to(case, question)
+    said = answer.choice if answer else ""
+    if said == "new" or (not said and plan.on_deleted == "recreate"):
+        return "", None
+    if said or plan.on_deleted == "ignore":
+        return "its card was deleted in the CRM", None
+    review = ReviewWish(question=question, rule="deleted_visit", text=text(bridge.language, "deleted_visit"))
+    return "its card was deleted in the CRM, a person is asked", review
 
 
-def _deleted_question(visit: Visit) -> str:
-    return f"deleted:{visit.own.key if visit.own else ''}"
-
-
-def _deleted(
-    visit: Visit, case: Case, adopted: dict[str, Card], bridge: Bridge, plan: AppointmentPlan
-) -> ReviewWish | None:
-    if not (visit.own and visit.own.gone) or visit.chain.first.id in adopted or plan.on_deleted != "review":
-        return None
-    question = _deleted_question(visit)
-    if any(answer.question == question for answer in case.answers):
-        return None
-    return ReviewWish(question=question, rule="deleted_visit", text=text(bridge.language, "deleted_visit"))
-
-
-def _rules(carded: Sequence[Visit], identity: Identity | None, claims: dict[str, Claim]) -> tuple[str, ...]:
+def _rules(
+    carded: Sequence[Visit], identity: Identity | None, claims: dict[str, Claim], adoption: Adoption
+) -> tuple[str, ...]:
     """What fired, for `explain`; ids only, no personal data."""
     lines = [f"contact: {identity.standing.value} ({identity.rule})"] if identity else []
     for visit in carded:
@@ -301,5 +375,7 @@ def _rules(carded: Sequence[Visit], identity: Identity | None, claims: dict[str,
         inferred = " (a link was inferred)" if visit.chain.inferred else ""
         claim = claims.get(visit.chain.first.id)
         claimed = f"; claims {claim.card.entity} {claim.card.id}" if claim else ""
-        lines.append(f"visit {ids}{inferred}: {visit.phase.value}{claimed}")
+        taken = adoption.taken.get(visit.chain.first.id)
+        found = f"; takes {taken.entity} {taken.id}" if taken else ""
+        lines.append(f"visit {ids}{inferred}: {visit.phase.value}{claimed}{found}")
     return tuple(lines)

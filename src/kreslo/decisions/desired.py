@@ -7,7 +7,23 @@ import msgspec
 
 from kreslo.connectors.model import Entity, Lookup, StageRef, Value
 from kreslo.decisions.case import Role
+from kreslo.decisions.papers import NoteWish, TaskWish
 from kreslo.mapping.model import FieldMode, Phase
+
+__all__ = [
+    "Candidate",
+    "CardRef",
+    "Cause",
+    "Decision",
+    "Desired",
+    "DesiredCard",
+    "FieldWish",
+    "Needs",
+    "NoteWish",
+    "ReviewWish",
+    "StageWish",
+    "TaskWish",
+]
 
 
 class Cause(StrEnum):
@@ -45,26 +61,12 @@ class CardRef(msgspec.Struct, frozen=True):
     target_id: str = ""
 
 
-class NoteWish(msgspec.Struct, frozen=True):
-    """Written once: `marker` tells whether it was."""
-
-    marker: str
-    text: str
-
-
-class TaskWish(msgspec.Struct, frozen=True):
-    marker: str
-    text: str
-    due_at: datetime
-    user: str = ""
-
-
 class DesiredCard(msgspec.Struct, frozen=True, kw_only=True):
     """One card as it should be. `take`: the id of a card to adopt or claim, where the case has none yet. `contacts`
     None: leave them. `overrule`: of a card that is taken over, the MIS's values stand at once (a claimed lead, a
     contact known by a nickname); without it only its empty fields are filled. `claimed_from`, `claimed_lead`: to
     remember. `close`: superseded by another card of the chain. `transfer`: may be taken from a phone case of ours.
-    `facts`: hash of the records that this stands on.
+    `facts`: hash of the records that this stands on. `confirmation`, `void`: as in `Base`.
     """
 
     key: str
@@ -87,6 +89,8 @@ class DesiredCard(msgspec.Struct, frozen=True, kw_only=True):
     claimed_lead: str = ""
     close: bool = False
     facts: str = ""
+    confirmation: str = ""
+    void: str = ""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,14 @@
 """Leads that come after the visit: a late one is taken as its source, any later one is "already booked"."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from kreslo.connectors.model import ByPhone, Card
 from kreslo.decisions.asking import Asker, newest
 from kreslo.decisions.case import Case, Role
-from kreslo.decisions.claims import Claim, entered_at
+from kreslo.decisions.claims import Claim, entered_at, is_ours
 from kreslo.decisions.desired import DesiredCard, NoteWish, StageWish
 from kreslo.decisions.texts import text
 from kreslo.decisions.visits import Visit, when_of
@@ -32,69 +32,78 @@ def later_leads(
     asker: Asker,
     now: datetime,
 ) -> Later:
-    """Looked for when an event says that a lead with this phone came or changed, and beside each new claim."""
+    """Looked for when an event says that a lead with this phone came or changed, or while one that was set aside has not
+    been written yet, and beside each new claim. Enquiry cards of our own are set aside by their phone's case.
+    """
     plan = bridge.appointment.claim if bridge.appointment else None
     phones = tuple(phone.e164 for phone in patient.phones)
-    ahead = [visit for visit in carded if visit.ahead and visit.last.starts_at >= now]
-    set_aside = [_second(card, ahead, bridge) for claim in claims.values() for card in claim.others]
-    if plan is None or not phones or "leads" not in case.look_again:
+    ahead = sorted(
+        (visit for visit in carded if visit.ahead and visit.last.starts_at > now),
+        key=lambda visit: (visit.last.starts_at, visit.last.id),
+    )
+    set_aside = [_second(card, bridge) for claim in claims.values() for card in claim.others]
+    mine = [card for card in case.cards if plan and card.entity is plan.entity and card.target_id]
+    unwritten = {card.target_id for card in mine if card.role is Role.WATCHED and card.base is None}
+    if plan is None or not phones or not ("leads" in case.look_again or unwritten):
         return Later(cards=tuple(set_aside))
     used = {claim.card.id for claim in claims.values()} | {
-        c.id for claim in claims.values() for c in claim.others
+        card.id for claim in claims.values() for card in claim.others
     }
-    used |= {card.target_id for card in case.cards if card.entity is plan.entity and card.target_id}
+    used |= {card.target_id for card in mine} - unwritten
     late: dict[str, Claim] = {}
     for card in newest(asker.ask(ByPhone(plan.entity, phones, open_only=True))):
-        owner = asker.owner(plan.entity, card.id)
-        if card.id in used or (owner and not owner.startswith("phone:")):
+        ours = is_ours(card, asker)
+        if card.id in used or (asker.owner(plan.entity, card.id) and not ours):
             continue
-        taker = _taker(card, ahead, late, plan)
-        if taker and (plan.mode == "link"):
-            late[taker.chain.first.id] = Claim(card=card, booked_at=entered_at(taker.chain), ours=bool(owner))
-        elif ahead and bridge.enquiry and card.stage and card.stage.funnel == bridge.enquiry.funnel:
-            set_aside.append(_already_booked(card, ahead[0], bridge, transfer=bool(owner)))
-    return Later(late=late, cards=tuple(card for card in set_aside if card))
+        taker = _taker(card, carded, late, plan)
+        if taker and plan.mode == "link":
+            late[taker.chain.first.id] = Claim(card=card, booked_at=entered_at(taker.chain), ours=ours)
+            continue
+        about = ahead[0] if ahead else taker
+        in_funnel = bridge.enquiry and card.stage and card.stage.funnel == bridge.enquiry.funnel
+        if about and in_funnel and not ours:
+            set_aside.append(_already_booked(card, about, bridge))
+    return Later(late=late, cards=tuple(set_aside))
 
 
-def _taker(card: Card, ahead: Sequence[Visit], late: dict[str, Claim], plan: ClaimPlan) -> Visit | None:
-    """The visit ahead, entered at most `late` before the lead, that has no lead yet."""
-    for visit in ahead:
+def _taker(card: Card, carded: Sequence[Visit], late: dict[str, Claim], plan: ClaimPlan) -> Visit | None:
+    """The visit, entered at most `late` before the lead, that has a card and no lead yet. A lead that was there before
+    the visit must stand where claims are made from.
+    """
+    for visit in carded:
         own = visit.own
-        free = own is not None and not own.claimed_lead and own.claimed_from is None
-        if not free or visit.chain.first.id in late or card.created_at is None:
+        free = own is not None and not own.gone and not own.claimed_lead and own.claimed_from is None
+        if not free or visit.last.cancelled_at or visit.chain.first.id in late or card.created_at is None:
             continue
         gap = card.created_at - entered_at(visit.chain)
-        if -plan.within <= gap <= plan.late:
+        before = gap < timedelta(0) and card.stage in plan.stages
+        if (before or gap >= timedelta(0)) and -plan.within <= gap <= plan.late:
             return visit
     return None
 
 
-def _second(card: Card, ahead: Sequence[Visit], bridge: Bridge) -> DesiredCard:
-    """Another open lead on the phone of a lead that was claimed: it gets a note, and is set aside."""
-    aside = _already_booked(card, ahead[0], bridge, transfer=False) if ahead else None
+def _second(card: Card, bridge: Bridge) -> DesiredCard:
+    """Another open lead on the phone of a lead that was claimed: it gets a note, and staff see to the rest."""
     note = NoteWish(marker=f"second:{card.id}", text=text(bridge.language, "second_lead"))
-    return DesiredCard(
-        key=card.key or f"{card.entity}:{card.id}",
-        role=Role.WATCHED,
-        entity=card.entity,
-        take=card.id,
-        stage=aside.stage if aside else None,
-        notes=(note,),
-        transfer=True,
-    )
+    return _watched(card, note, None)
 
 
-def _already_booked(card: Card, visit: Visit, bridge: Bridge, *, transfer: bool) -> DesiredCard:
+def _already_booked(card: Card, visit: Visit, bridge: Bridge) -> DesiredCard:
     rule = bridge.enquiry.already_booked if bridge.enquiry else None
     note = NoteWish(
         marker=f"late:{card.id}", text=text(bridge.language, "late_lead", when=when_of(visit, bridge))
     )
+    return _watched(card, note, StageWish(stage=rule.stage, initial=rule.stage) if rule else None)
+
+
+def _watched(card: Card, note: NoteWish, stage: StageWish | None) -> DesiredCard:
+    """`transfer`: its phone's case may have watched it so far."""
     return DesiredCard(
         key=card.key or f"{card.entity}:{card.id}",
         role=Role.WATCHED,
         entity=card.entity,
         take=card.id,
-        stage=StageWish(stage=rule.stage, initial=rule.stage) if rule else None,
+        stage=stage,
         notes=(note,),
-        transfer=transfer,
+        transfer=True,
     )

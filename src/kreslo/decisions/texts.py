@@ -22,9 +22,11 @@ _TEXTS = {
         "deleted_contact": "Контакт пациента удалён в CRM. Создать заново?",
         "deleted_visit": "Карточка визита удалена в CRM. Создать заново?",
         "shared": "Контакт пациента объединён в CRM с контактом другого пациента",
+        "deleted_enquiry": "Карточка обращения удалена в CRM. Создать заново?",
+        "twins": "На этом телефоне несколько пациентов, к которым подходит этот контакт",
         "merged_patients": "Пациенты объединены в МИС: проверьте их контакты в CRM",
         "key_twice": "Один и тот же ключ стоит на нескольких карточках CRM",
-        "doubtful_visit": "Несколько сделок контакта на это время",
+        "doubtful_visit": "В CRM уже есть сделка на это время, и неясно, этого ли она визита",
     },
     "en": {
         "moved": "The visit was moved from {old} to {new}",
@@ -43,9 +45,11 @@ _TEXTS = {
         "deleted_contact": "The patient's contact was deleted in the CRM. Make it again?",
         "deleted_visit": "The visit's card was deleted in the CRM. Make it again?",
         "shared": "The patient's contact was merged in the CRM with another patient's",
+        "deleted_enquiry": "The enquiry's card was deleted in the CRM. Make it again?",
+        "twins": "Several patients on this phone fit this contact",
         "merged_patients": "Two patients were merged in the MIS: check their contacts in the CRM",
         "key_twice": "The same key stands on several cards of the CRM",
-        "doubtful_visit": "Several deals of the contact at this time",
+        "doubtful_visit": "The CRM has a deal at this time already, and it is not clear whether it is this visit's",
     },
 }
 

@@ -39,7 +39,8 @@ from kreslo.records.codec import encode
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """One chain with what the clock and the journal say of it. `own`: its card, the older one where it has two;
-    `twins`: its other cards. `scope`: `appointment.…` for expressions.
+    `twins`: its other cards. `scope`: `appointment.…` for expressions. `vanished`: it is gone from the MIS.
+    `confirmation`, `void`: as in `Base`.
     """
 
     chain: Chain
@@ -49,6 +50,9 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     twins: tuple[OwnCard, ...]
     scope: dict[str, Any]
     wake_at: datetime | None
+    vanished: bool = False
+    confirmation: str = ""
+    void: str = ""
 
     @property
     def last(self) -> Appointment:
@@ -66,36 +70,35 @@ def key_of(appointment: Appointment, bridge: Bridge) -> str:
 
 def visit_of(
     chain: Chain,
+    cards: Sequence[OwnCard],
     case: Case,
     completed: Sequence[Appointment],
     bridge: Bridge,
     plan: AppointmentPlan,
     now: datetime,
 ) -> Visit:
-    """`completed`: the patient's visits that took place, in order of time."""
+    """`cards`: the chain's, the one that lives on first. `completed`: the patient's visits that took place, in order of
+    time.
+    """
     last = chain.last
-    keys = [key_of(member, bridge) for member in chain.members]
-    own = sorted(
-        (
-            c
-            for c in case.cards
-            if c.role is Role.VISIT and not c.closed and (c.key in keys or set(c.members) & set(keys))
-        ),
-        key=lambda card: keys.index(card.key) if card.key in keys else -1,
-    )
+    own = cards[0] if cards else None
+    base = own.base if own else None
     before = [each for each in completed if each.starts_at < last.starts_at and each.id != last.id]
     primary = not before or last.starts_at - before[-1].starts_at > plan.primary_after
     vanished = last.id in case.vanished
     if vanished:
         last = msgspec.structs.replace(last, cancel_reason=text(bridge.language, "vanished"))
-    moves = _moves(chain, own[0].base if own else None)
+    moves = _moves(chain, base)
 
     def scope(phase: Phase, *, insured: bool | None) -> dict[str, Any]:
         return appointment_scope(last, phase, bridge, primary=primary, insured=insured, moves=moves)
 
     rough = {"appointment": scope(Phase.UPCOMING, insured=bool(last.insured)), "patient": _insurance(case)}
-    confirmed = bool(plan.status.confirmed and plan.status.confirmed.evaluate(rough))
-    status = status_of(last, plan.status, now=now, vanished=vanished, confirmed=confirmed)
+    said = bool(plan.status.confirmed and plan.status.confirmed.evaluate(rough))
+    confirmation, void = _confirmation(last, base, said=said)
+    if void:
+        last = msgspec.structs.replace(last, confirmed_at=None)
+    status = status_of(last, plan.status, now=now, vanished=vanished, confirmed=said and not void)
     zone = zone_of(last, bridge)
     phase = phase_of(status, last.starts_at, plan, now=now, zone=zone)
     insured: bool | None = bool(plan.insured.evaluate(rough)) if plan.insured else last.insured
@@ -103,11 +106,29 @@ def visit_of(
         chain=chain,
         status=status,
         phase=phase,
-        own=own[0] if own else None,
-        twins=tuple(own[1:]),
+        own=own,
+        twins=tuple(cards[1:]),
         scope=scope(phase, insured=insured),
         wake_at=next_wake(last, status, plan, now=now, zone=zone),
+        vanished=vanished,
+        confirmation=confirmation,
+        void=void,
     )
+
+
+def _confirmation(last: Appointment, base: Base | None, *, said: bool) -> tuple[str, str]:
+    """Which confirmation the visit has, and again if it is of an earlier time: one that stood before the move says
+    nothing of the new time, until the clinic confirms anew (or takes it back first, where it is a plain flag).
+    """
+    token = ""
+    if last.confirmed_at or said:
+        moment_ = last.confirmed_at.isoformat() if last.confirmed_at else "said"
+        token = f"{last.id}:{moment_}"
+    if base is None or not token:
+        return token, ""
+    moved = base.starts_at is not None and base.starts_at != last.starts_at
+    stale = token == base.confirmation if moved else token == base.void
+    return token, token if stale else ""
 
 
 def why_no_card(visit: Visit, case: Case, bridge: Bridge, plan: AppointmentPlan, now: datetime) -> str:
@@ -117,7 +138,7 @@ def why_no_card(visit: Visit, case: Case, bridge: Bridge, plan: AppointmentPlan,
         return "older than the horizon"
     if last.starts_at > now + bridge.horizon.future:
         return "beyond the horizon"
-    if last.id in case.vanished:
+    if visit.vanished:
         return "vanished from the MIS before it had a card"
     if last.cancelled_at and last.id in case.unseen and not plan.cancelled_unseen:
         return "was cancelled before Kreslo first saw it"
@@ -142,6 +163,7 @@ def facts_of(visit: Visit) -> str:
     digest = hashlib.sha256()
     for member in visit.chain.members:
         digest.update(encode(member))
+    digest.update(b"vanished" if visit.vanished else b"")
     return digest.hexdigest()[:16]
 
 
@@ -162,29 +184,35 @@ def visit_card(
     """
     own, base = visit.own, visit.own.base if visit.own else None
     moved = _moved(visit, base)
-    stage = _stage(visit, plan, base, moved=moved, may_message=may_message)
+    stage = _stage(visit, plan, base, moved=moved, may_message=may_message, now=now)
     if own is None and plan.history is not None and visit.last.starts_at < now - bridge.horizon.past:
         stage = StageWish(stage=plan.history.stage, initial=plan.history.stage, phase=visit.phase)
     fields = wishes(plan.fields, scope)
     fields["TITLE"] = FieldWish(value=plan.title.render(scope))
-    lead = own.claimed_lead if own else ""
     take = adopted.id if adopted else ""
+    stands = bool(take or (own and own.target_id and not own.gone))
+    lead, claimed_lead = _lead_before(own, plan)
     claimed_from: StageRef | None = None
     if claim and plan.claim:
         for code in plan.claim.copy:
             if claim.card.fields.get(code) not in {None, ""}:
                 fields[code] = FieldWish(value=claim.card.fields[code], mode=FieldMode.FILL)
-        if plan.claim.mode == "link":
-            lead = claim.card.id
-        else:
+        if plan.claim.mode == "move":
             take, claimed_from = claim.card.id, claim.card.stage
+        elif stands and plan.claim.relation_field:
+            claimed_lead = claim.card.id
+            fields[plan.claim.relation_field] = FieldWish(value=claim.card.id)
+        else:
+            lead = claimed_lead = claim.card.id
     if own and own.claimed_from and plan.claim and plan.claim.back and visit.phase is Phase.CANCELLED:
         stage = StageWish(
             stage=own.claimed_from, initial=own.claimed_from, phase=visit.phase, cause=Cause.REVERSAL
         )
     key = own.key if own else key_of(visit.chain.first, bridge)
-    if claim and claim.ours and plan.claim and plan.claim.mode == "move" and claim.card.key:
+    if own is None and claim and claim.ours and plan.claim and plan.claim.mode == "move" and claim.card.key:
         key = claim.card.key
+    elif own is None and adopted and adopted.key in {key_of(each, bridge) for each in visit.chain.members}:
+        key = adopted.key
     return DesiredCard(
         key=key,
         role=Role.VISIT,
@@ -199,32 +227,57 @@ def visit_card(
         tasks=_tasks(visit, plan, scope, base, now),
         starts_at=visit.last.starts_at,
         moves=_moves(visit.chain, base),
-        quiet=visit.last.starts_at < now,
-        overrule=claim is not None,
-        transfer=bool(claim and claim.ours),
+        quiet=visit.last.starts_at < now or (stage.stage is None and _speaks(stage.initial, plan)),
+        overrule=claim is not None and own is None,
+        transfer=claim is not None,
         claimed_from=claimed_from,
-        claimed_lead=lead,
+        claimed_lead=claimed_lead,
         facts=facts_of(visit),
+        confirmation=visit.confirmation,
+        void=visit.void,
     )
 
 
-def superseded(twin: OwnCard, visit: Visit, bridge: Bridge, plan: AppointmentPlan) -> DesiredCard:
-    """The younger card of a chain that turned out to have two: closed, with a note."""
-    rule = plan.stages.get(Phase.RESCHEDULED) or plan.stages.get(Phase.CANCELLED)
+def lead_is_written(own: OwnCard, plan: AppointmentPlan) -> bool:
+    """Whether the lead of a visit card stands on it, by our last confirmed write."""
+    base, claim = own.base, plan.claim
+    if not own.claimed_lead or base is None or claim is None:
+        return not own.claimed_lead
+    related = bool(claim.relation_field) and base.decided.get(claim.relation_field) == own.claimed_lead
+    return base.lead == own.claimed_lead or related
+
+
+def _lead_before(own: OwnCard | None, plan: AppointmentPlan) -> tuple[str, str]:
+    """The lead to write and the lead to remember, as they were before this decision."""
+    if own is None or not own.claimed_lead:
+        return "", ""
+    by_relation = lead_is_written(own, plan) and own.base is not None and own.base.lead != own.claimed_lead
+    return ("" if by_relation else own.claimed_lead), own.claimed_lead
+
+
+def superseded(twin: OwnCard, bridge: Bridge, plan: AppointmentPlan) -> DesiredCard:
+    """The younger card of a chain that turned out to have two: closed, with a note. It has no members: the chain's
+    records are the older card's. Wished as long as the chain stands, so that a write that failed is made good.
+    """
+    return _closing(twin.key, "", bridge, plan)
+
+
+def superseded_found(card: Card, bridge: Bridge, plan: AppointmentPlan) -> DesiredCard:
+    """The same for a card of the CRM's that bears a key of the chain's and is not in the journal."""
+    return _closing(card.key, card.id, bridge, plan)
+
+
+def _closing(key: str, take: str, bridge: Bridge, plan: AppointmentPlan) -> DesiredCard:
+    # Closed means closed to the CRM, and a patient is told nothing about it.
+    rules = [plan.stages.get(Phase.RESCHEDULED), plan.stages.get(Phase.CANCELLED)]
+    silent = [rule for rule in rules if rule and not rule.message]
+    rule = next((each for each in silent if each.stage in bridge.terminal), silent[0] if silent else None)
     stage = None
     if rule:
-        stage = StageWish(
-            stage=rule.stage, initial=rule.stage, phase=Phase.RESCHEDULED, cause=Cause.RESCHEDULE
-        )
-    note = NoteWish(marker=f"superseded:{visit.last.id}", text=text(bridge.language, "superseded"))
+        stage = StageWish(stage=rule.stage, initial=rule.stage, phase=Phase.RESCHEDULED, cause=Cause.REVERSAL)
+    note = NoteWish(marker=f"superseded:{key}", text=text(bridge.language, "superseded"))
     return DesiredCard(
-        key=twin.key,
-        role=Role.VISIT,
-        entity=twin.entity,
-        members=twin.members,
-        stage=stage,
-        notes=(note,),
-        close=True,
+        key=key, role=Role.VISIT, entity=plan.entity, take=take, stage=stage, notes=(note,), close=True
     )
 
 
@@ -262,18 +315,33 @@ def _moved(visit: Visit, base: Base | None) -> bool:
 
 
 def _stage(
-    visit: Visit, plan: AppointmentPlan, base: Base | None, *, moved: bool, may_message: bool
+    visit: Visit,
+    plan: AppointmentPlan,
+    base: Base | None,
+    *,
+    moved: bool,
+    may_message: bool,
+    now: datetime,
 ) -> StageWish:
+    before = base.phase if base else None
+    cause = _cause(visit.phase, before, moved=moved)
+    reopened = before in ENDED_PHASES and visit.phase not in ENDED_PHASES
     rule = plan.stages.get(visit.phase)
-    upcoming = plan.stages[Phase.UPCOMING]
-    cause = _cause(visit.phase, base.phase if base else None, moved=moved)
-    if rule is None and cause is Cause.RESCHEDULE:
-        rule = upcoming  # the confirmation was of the old time: the card may not stay where that put it
-    if rule and rule.message and not may_message:
-        rule = None
-    initial = rule or upcoming
-    if initial.message and not may_message:
-        initial = next((each for each in plan.stages.values() if not each.message), initial)
+    if rule is None and (reopened or (cause is Cause.RESCHEDULE and visit.phase is not Phase.ARRIVED)):
+        # The stage it stands on is known to be false: an end that did not come, or the confirmation of the old time.
+        rule = plan.stages[Phase.UPCOMING]
+    silent = not may_message or (visit.ahead and visit.last.starts_at < now)
+    if rule and rule.message:
+        anew = visit.own is not None and visit.own.gone  # entering it is what making the card again would do
+        told = base is not None and _occasion(visit, rule) in base.markers
+        elsewhere = base is not None and base.stage != rule.stage and (reopened or moved)
+        if told and (anew or elsewhere):
+            rule = _quiet(plan)
+        elif silent:
+            rule = _quiet(plan) if reopened or cause is Cause.RESCHEDULE else None
+    initial = rule or plan.stages[Phase.UPCOMING]
+    if initial.message and silent:
+        initial = _quiet(plan) or initial
     return StageWish(
         stage=rule.stage if rule else None,
         initial=initial.stage,
@@ -282,6 +350,16 @@ def _stage(
         message=bool(rule and rule.message),
         occasion=_occasion(visit, rule),
     )
+
+
+def _speaks(stage: StageRef, plan: AppointmentPlan) -> bool:
+    return any(rule.message and rule.stage == stage for rule in plan.stages.values())
+
+
+def _quiet(plan: AppointmentPlan) -> StageRule | None:
+    """Where a card stands whose visit is to come and that may not be on a message stage."""
+    rules = [plan.stages.get(phase) for phase in (Phase.UPCOMING, Phase.TODAY, Phase.TOMORROW)]
+    return next((rule for rule in rules if rule and not rule.message), None)
 
 
 def _occasion(visit: Visit, rule: StageRule | None) -> str:
@@ -337,8 +415,9 @@ def _tasks(
     visit: Visit, plan: AppointmentPlan, scope: dict[str, Any], base: Base | None, now: datetime
 ) -> tuple[TaskWish, ...]:
     task = plan.rescheduled_task
-    first_time = base is None or base.phase is not Phase.RESCHEDULED
-    if task is None or visit.phase is not Phase.RESCHEDULED or not first_time or visit.last.starts_at < now:
+    # A card that is only now made for a time long gone is history, and calls nobody to the telephone.
+    first_time = visit.last.starts_at >= now if base is None else base.phase is not Phase.RESCHEDULED
+    if task is None or visit.phase is not Phase.RESCHEDULED or not first_time:
         return ()
     return (
         TaskWish(

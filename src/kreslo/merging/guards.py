@@ -33,14 +33,18 @@ def held_back(card: DesiredCard, wish: StageWish, base: Base | None, actual: Car
     if wish.occasion and base is not None and wish.occasion in base.markers:
         return "its message for this time went out already"
     taken = base is None and card.overrule
-    if actual.stage.funnel != wish.stage.funnel and not taken:
+    # Where we put it ourselves is ours: a claimed card that went back to its funnel comes again.
+    ours = {wish.stage.funnel, *([base.stage.funnel] if base and base.stage else [])}
+    if actual.stage.funnel not in ours and not taken:
         return "staff moved the card out of our funnels"
     if card.role is not Role.VISIT:
         return _held_lead(card, wish, base, actual)
     plan = bridge.appointment
-    if plan and actual.stage in plan.final and wish.cause is not Cause.REVERSAL:
+    reopened = base is not None and base.phase in ENDED_PHASES and wish.phase not in ENDED_PHASES
+    if plan and actual.stage in plan.final and wish.cause is not Cause.REVERSAL and not reopened:
         return "the card stands on a final stage"
-    by_clock = wish.phase in CLOCK_PHASES and wish.cause in {Cause.CLOCK, Cause.MIS}
+    # A confirmation that is withdrawn leaves the clock's phase: the patient's own reply holds against that too.
+    by_clock = wish.phase in CLOCK_PHASES and wish.cause is not Cause.RESCHEDULE and not reopened
     if plan and actual.stage in plan.protect and by_clock:
         return "the card stands on a protected stage"
     if wish.cause in {Cause.RESCHEDULE, Cause.REVERSAL} or taken:
@@ -55,7 +59,7 @@ def _held_lead(card: DesiredCard, wish: StageWish, base: Base | None, actual: Ca
     if actual.semantic in {Semantic.WON, Semantic.LOST} and wish.cause is not Cause.REVERSAL:
         return "the card is closed"
     touched = base is not None and base.stage is not None and actual.stage != base.stage
-    if wish.cause is Cause.CLOCK and touched:
+    if wish.cause in {Cause.CLOCK, Cause.REVERSAL} and touched and actual.semantic is Semantic.OPEN:
         return "staff moved the card on"
     if wish.cause is Cause.CLOCK and base is None and card.role is Role.ENQUIRY:
         return "the card stood in the CRM before"
@@ -68,6 +72,8 @@ def _backwards(wish: StageWish, base: Base | None, actual: Card, bridge: Bridge)
     stands = rank_of(actual.stage, bridge)
     if stands == UNRANKED and (actual.semantic is not Semantic.OPEN or actual.stage in bridge.terminal):
         stands = RANK[Phase.COMPLETED]
+    if stands == RANK[Phase.COMPLETED] and base is None:
+        return True  # from one end to another is not forward
     if stands != UNRANKED:
         return RANK[wish.phase] < stands
     # A stage of staff's own: with a base, the MIS moved on since; without one, only forward in the CRM's own order.

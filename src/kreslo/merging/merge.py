@@ -1,16 +1,19 @@
 """`merge`: from a desired card, our base and the card as it is now, to the changes to send. Pure."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from kreslo.connectors.model import AddNote, AddTask, Card, CreateCard, MultiChange, UpdateCard, Value
 from kreslo.decisions.case import Base, OwnCard, Role
-from kreslo.decisions.desired import CardRef, DesiredCard
+from kreslo.decisions.desired import CardRef, DesiredCard, NoteWish, TaskWish
 from kreslo.mapping.model import Bridge
 from kreslo.merging.fields import Canonical, Verdict, empty, merge_field
 from kreslo.merging.guards import held_back, wants_stage
 from kreslo.merging.plan import Merged, Overwrite, Planned
+
+Wish = TypeVar("Wish", bound=NoteWish | TaskWish)
 
 Resolve = Callable[[CardRef], str]
 """The target id of a contact reference, "" while it is not created yet."""
@@ -34,10 +37,11 @@ def merge(
     if own and own.busy:
         return Merged()
     if not target_id:
-        return _create(card, canonical)
+        return _create(card, own.base if own else None, canonical)
     base = own.base if own and not card.take else None
     if not look and base is not None and not _anything_new(card, base, canonical, resolve):
-        return Merged()
+        kept = _remembered(_without_stage_tasks(card), base)
+        return Merged(base=kept if kept != base else None)
     if not asked:
         return Merged(need_actual=True)
     if actual is None:
@@ -47,8 +51,9 @@ def merge(
     return _update(card, base, actual, target_id, canonical, resolve, bridge)
 
 
-def _create(card: DesiredCard, canonical: Canonical) -> Merged:
-    if card.role in {Role.CLAIM, Role.WATCHED}:
+def _create(card: DesiredCard, before: Base | None, canonical: Canonical) -> Merged:
+    """`before`: the base of the card that was deleted and is made again; what was said on it stays said."""
+    if card.role in {Role.CLAIM, Role.WATCHED} or card.close:
         return Merged()  # these are never ours to make
     fields = {code: wish.value for code, wish in card.fields.items() if not empty(wish.value)}
     stage = card.stage.stage or card.stage.initial if card.stage else None
@@ -56,19 +61,45 @@ def _create(card: DesiredCard, canonical: Canonical) -> Merged:
         entity=card.entity, key=card.key, fields=fields, stage=stage, lead=card.lead, quiet=card.quiet
     )
     occasion = card.stage.occasion if card.stage and card.stage.stage else ""
-    after = Base(
-        decided={code: wish.value for code, wish in card.fields.items()},
-        read_back={code: canonical(code, value) for code, value in fields.items()},
-        stage=card.stage.stage if card.stage else None,
-        phase=card.stage.phase if card.stage else None,
-        starts_at=card.starts_at,
-        lead=card.lead,
-        moves=card.moves,
-        markers=(occasion,) if occasion else (),
-        facts=card.facts,
+    markers = before.markers if before else ()
+    after = _remembered(
+        card if card.stage and card.stage.stage else _without_stage_tasks(card),
+        Base(
+            decided={code: wish.value for code, wish in card.fields.items()},
+            read_back={code: canonical(code, value) for code, value in fields.items()},
+            stage=stage,
+            lead=card.lead,
+            markers=tuple(dict.fromkeys((*markers, *((occasion,) if occasion else ())))),
+        ),
     )
     planned = Planned(card=card.key, action=create, contacts=card.contacts, after=after, occasion=occasion)
-    return Merged(planned=(planned, *_extras(card, "", None)))
+    return Merged(planned=(planned, *_extras(card, "", after)))
+
+
+def _remembered(card: DesiredCard, base: Base) -> Base:
+    """The base with what a decision says beside fields, stage and contacts: it is kept even where nothing is sent."""
+    return msgspec.structs.replace(
+        base,
+        phase=card.stage.phase if card.stage else base.phase,
+        starts_at=card.starts_at,
+        moves=card.moves,
+        facts=card.facts,
+        confirmation=card.confirmation,
+        void=card.void,
+        owed_notes=_owed(base.owed_notes, card.notes, base.markers),
+        owed_tasks=_owed(base.owed_tasks, card.tasks, base.markers),
+    )
+
+
+def _without_stage_tasks(card: DesiredCard) -> DesiredCard:
+    """Where the stage is not entered, the tasks that belong to it are not set; those that are owed already stay."""
+    return msgspec.structs.replace(card, tasks=tuple(task for task in card.tasks if not task.with_stage))
+
+
+def _owed(before: tuple[Wish, ...], now: tuple[Wish, ...], written: tuple[str, ...]) -> tuple[Wish, ...]:
+    """What is still to be written, each marker once; the first to say it stands, so that its due time does too."""
+    wishes = {wish.marker: wish for wish in (*now, *before)}
+    return tuple(wish for marker, wish in wishes.items() if marker not in written)
 
 
 def _anything_new(card: DesiredCard, base: Base, canonical: Canonical, resolve: Resolve) -> bool:
@@ -79,12 +110,9 @@ def _anything_new(card: DesiredCard, base: Base, canonical: Canonical, resolve: 
             return True
     if wants_stage(card, base) or (card.lead and card.lead != base.lead):
         return True
-    if card.stage and card.stage.phase is not base.phase:
-        return True
-    if any(
-        extra not in base.markers
-        for extra in (*(n.marker for n in card.notes), *(t.marker for t in card.tasks))
-    ):
+    tasks = (*base.owed_tasks, *(task for task in card.tasks if not task.with_stage))
+    markers = {note.marker for note in (*base.owed_notes, *card.notes)} | {task.marker for task in tasks}
+    if not markers <= set(base.markers):
         return True
     return _contacts_moved(card, base, resolve)
 
@@ -128,6 +156,10 @@ def _update(
                 read_back[code] = canonical(code, done.value)
             if not empty(done.theirs):
                 overwrites.append(Overwrite(card=card.key, field=code, theirs=done.theirs, ours=wish.value))
+        elif done.verdict is Verdict.LEAVE and base and code in base.decided:
+            read_back[code] = base.read_back.get(
+                code
+            )  # what a person wrote stays theirs at the next change too
         elif done.verdict is Verdict.DRIFT:
             drift.append(code)
         elif done.verdict is Verdict.PARK:
@@ -145,22 +177,22 @@ def _update(
     # A stage that the card has reached already, by our own unanswered write or by staff, has had its message.
     there = card.stage is not None and card.stage.stage is not None and actual.stage == card.stage.stage
     occasion = card.stage.occasion if card.stage and (stage or there) else ""
-    after = Base(
-        decided={
-            **(base.decided if base else {}),
-            **{code: wish.value for code, wish in card.fields.items()},
-        },
-        read_back={**(base.read_back if base else {}), **read_back},
-        rewrites={code: count for code, count in rewrites.items() if count},
-        parked_fields=(*(base.parked_fields if base else ()), *parked),
-        stage=card.stage.stage or (base.stage if base else None) if card.stage else None,
-        phase=card.stage.phase if card.stage else None,
-        starts_at=card.starts_at,
-        contacts=linked,
-        lead=card.lead or (base.lead if base else ""),
-        moves=card.moves,
-        markers=(*(base.markers if base else ()), *((occasion,) if occasion else ())),
-        facts=card.facts,
+    if not (stage or there):
+        card = _without_stage_tasks(card)
+    before = base or Base()
+    after = _remembered(
+        card,
+        msgspec.structs.replace(
+            before,
+            decided={**before.decided, **{code: wish.value for code, wish in card.fields.items()}},
+            read_back={**before.read_back, **read_back},
+            rewrites={code: count for code, count in rewrites.items() if count},
+            parked_fields=(*before.parked_fields, *parked),
+            stage=(card.stage.stage if card.stage else None) or before.stage,
+            contacts=linked,
+            lead=card.lead or before.lead,
+            markers=tuple(dict.fromkeys((*before.markers, *((occasion,) if occasion else ())))),
+        ),
     )
     update = UpdateCard(
         entity=card.entity,
@@ -179,7 +211,7 @@ def _update(
         else (Planned(card=card.key, action=update, contacts=contacts, after=after, occasion=occasion),)
     )
     return Merged(
-        planned=(*planned, *_extras(card, target_id, base)),
+        planned=(*planned, *_extras(card, target_id, after)),
         base=after if nothing else None,
         overwrites=tuple(overwrites),
         drift=tuple(f"{card.key}: {code}" for code in drift),
@@ -210,17 +242,15 @@ def _contacts(
     return (*card.contacts, *(CardRef(target_id=each) for each in others)), known
 
 
-def _extras(card: DesiredCard, target_id: str, base: Base | None) -> list[Planned]:
-    """Notes and tasks that were not written yet, each an intent of its own, found again by its marker."""
-    written = set(base.markers) if base else set()
+def _extras(card: DesiredCard, target_id: str, after: Base) -> list[Planned]:
+    """Notes and tasks that are owed, each an intent of its own, found again by its marker."""
     planned = [
         Planned(
             card=card.key,
             action=AddNote(entity=card.entity, id=target_id, marker=note.marker, text=note.text),
             marker=note.marker,
         )
-        for note in card.notes
-        if note.marker not in written
+        for note in after.owed_notes
     ]
     planned += [
         Planned(
@@ -235,8 +265,7 @@ def _extras(card: DesiredCard, target_id: str, base: Base | None) -> list[Planne
             ),
             marker=task.marker,
         )
-        for task in card.tasks
-        if task.marker not in written
+        for task in after.owed_tasks
     ]
     return planned
 

@@ -1,0 +1,38 @@
+"""Which of a case's visit cards belongs to which chain. A card belongs to one chain only, whatever links come and go."""
+
+from collections.abc import Sequence
+
+from kreslo.decisions.case import Case, OwnCard, Role
+from kreslo.decisions.chains import Chain
+from kreslo.decisions.visits import key_of
+from kreslo.mapping.model import Bridge
+
+
+def holdings(chains: Sequence[Chain], case: Case, bridge: Bridge) -> dict[str, tuple[OwnCard, ...]]:
+    """By id of the chain's first member: its cards, the one that lives on first.
+
+    A card goes with the record that it was made for; where that is in no chain (an enquiry, a predecessor out of
+    sight), with the earliest of its members. Of several cards of a chain a living one lives on before a deleted one,
+    an open one before one that was superseded, and then the older one: that of the earlier member.
+    """
+    places = {
+        key_of(member, bridge): (number, position)
+        for number, chain in enumerate(chains)
+        for position, member in enumerate(chain.members)
+    }
+    held: dict[str, list[tuple[tuple[bool, bool, int, int], OwnCard]]] = {}
+    for age, card in enumerate(case.cards):
+        if card.role is not Role.VISIT:
+            continue
+        linked = [places[key] for key in card.members if key in places]
+        home = places.get(card.key) or min(linked, default=None)
+        if home is None:
+            continue
+        number = home[0]
+        position = min(place for chain, place in (*linked, home) if chain == number)
+        rank = (card.closed, card.gone, position, age)
+        held.setdefault(chains[number].first.id, []).append((rank, card))
+    return {
+        first: tuple(card for _, card in sorted(cards, key=lambda each: each[0]))
+        for first, cards in held.items()
+    }
