@@ -34,10 +34,16 @@ from kreslo.sync.threads import InPlace, Threads, WorkerThread
 
 log = structlog.get_logger(__name__)
 
-LIVE_CASES = 100
-"""Cases decided at once. Small enough that a live booking during an import waits for a few requests only."""
+ROUND_CASES = 400
+"""Cases decided at once: enough that the lookups of an import fill whole batches."""
+
+BACKLOG = 100
+"""With so many intents still to be sent, only live cases are decided: the rest would only wait in another queue."""
 
 LISTEN_SECONDS = 5.0
+BUSY_LISTEN_SECONDS = 20.0
+"""While an import runs, its requests are worth more than hearing of staff's edits at once."""
+
 IDLE_SECONDS = 0.25
 
 
@@ -122,7 +128,8 @@ class BridgeRun:
     async def _work(self, now: datetime) -> bool:
         if now >= self._next_listen or not self._listener.started:
             await self._listener.listen()
-            self._next_listen = now + timedelta(seconds=LISTEN_SECONDS)
+            pause = BUSY_LISTEN_SECONDS if self._status.sending > BACKLOG else LISTEN_SECONDS
+            self._next_listen = now + timedelta(seconds=pause)
         if now >= self._next_read:
             # The cursor moves while it reads: what fails in the middle goes on from there.
             await self._reader.read()
@@ -130,7 +137,7 @@ class BridgeRun:
             self._set(last_read_at=now, next_read_at=self._next_read, read=self._reader.records)
         if not self._reader.complete:
             return False
-        report = await self._decider.round(LIVE_CASES)
+        report = await self._decider.round(ROUND_CASES, live_only=self._status.sending > BACKLOG)
         sent = 0
         while outcomes := await self._deliverer.send():
             sent += len(outcomes)

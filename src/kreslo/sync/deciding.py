@@ -14,7 +14,7 @@ from kreslo.decisions import decide
 from kreslo.decisions.case import Case, Facts, OwnCard, Role
 from kreslo.decisions.desired import CardRef, Decision, Desired, DesiredCard, Needs
 from kreslo.journal import BridgeJournal
-from kreslo.journal.model import CardState, CasePlan, DueCase
+from kreslo.journal.model import CardState, CasePlan, DueCase, Priority
 from kreslo.mapping.model import Bridge
 from kreslo.merging import merge
 from kreslo.merging.plan import Merged, Overwrite, Planned
@@ -47,12 +47,15 @@ class Decider:
         self._threads = threads
         self._broken: set[str] = set()
 
-    async def round(self, limit: int) -> Report:
-        """Decides up to `limit` due cases and those that share a phone with them. Raises what `Target.find` raises;
-        then nothing was committed and the cases stay due.
+    async def round(self, limit: int, *, live_only: bool = False) -> Report:
+        """Decides up to `limit` due cases and those that share a phone with them; `live_only` leaves those for later that
+        no change in the MIS or the CRM has just marked. Raises what `Target.find` raises; then nothing was committed
+        and the cases stay due.
         """
         now = self._clock.now()
         due = await self._threads.run(self._journal.due, now, limit)
+        if live_only:
+            due = [each for each in due if each.priority is Priority.LIVE]
         if not due:
             return Report()
         # Cases on one phone are decided together, so that a claim goes to the earliest booking among them.

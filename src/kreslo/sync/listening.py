@@ -48,6 +48,11 @@ class Listener:
         now = self._clock.now()
         seen = await self._threads.run(self._journal.touched, events, now, me=self._me)
         leads = [event for event in events if event.entity is self._lead_entity]
+        if self._me and leads:
+            # What we did to a card of ours is no news; what the same user did to another may be staff's work.
+            pairs = {(event.entity, event.id) for event in leads}
+            ours = await self._threads.run(self._journal.owners, pairs)
+            leads = [e for e in leads if not (e.by == self._me and (e.entity, e.id) in ours)]
         changed = [event.id for event in leads if event.kind is EventKind.CHANGED]
         gone = [event.id for event in leads if event.kind is EventKind.DELETED]
         if changed and self._lead_entity:
