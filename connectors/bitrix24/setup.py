@@ -6,6 +6,7 @@ setup can be run again after any failure.
 """
 
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ _SEMANTIC_CODES = {Semantic.WON: "S", Semantic.LOST: "F"}
 _COLORS = {Semantic.OPEN: "#2FC6F6", Semantic.WON: "#7BD500", Semantic.LOST: "#FF5752"}
 _STEP = 10
 _LAST = 1000
+_BATCH = 50
 KEY_TITLE = "Ключ Kreslo"
 
 
@@ -46,13 +48,14 @@ class Setup:
         self._dry_run = dry_run
         self.lines: list[str] = []
         self._made: set[tuple[Entity, str]] = set()
+        self._queue: list[Call] = []
 
     async def run(self, needed: Needed) -> None:
         """Raises what the client raises, UnknownOutcomeError too: run it again."""
         for kind in KINDS:
-            await self._field(NeededField(kind.entity, KEY_TITLE, FieldType.TEXT, self._key_field))
+            self._field(NeededField(kind.entity, KEY_TITLE, FieldType.TEXT, self._key_field))
         for field in needed.fields:
-            await self._field(field)
+            self._field(field)
         groups: dict[tuple[Entity, str], list[NeededStage]] = {}
         for stage in needed.stages:
             funnel = stage.funnel or (LEAD_FUNNEL if stage.entity is Entity.LEAD else "")
@@ -61,6 +64,20 @@ class Setup:
                 known.append(msgspec.structs.replace(stage, funnel=funnel))
         for (entity, funnel), stages in groups.items():
             await self._funnel(entity, funnel, stages)
+        await self._send()
+
+    def _later(self, line: str, call: Call) -> None:
+        """What nothing else waits for goes in one batch at the end."""
+        self.lines.append(line)
+        self._queue.append(call)
+
+    async def _send(self) -> None:
+        if self._dry_run or not self._queue:
+            return
+        for calls in _batched(self._queue):
+            for call, reply in zip(calls, await self._client.tell(calls), strict=True):
+                accepted(reply, call.method)
+        self._queue.clear()
 
     async def _make(self, line: str, call: Call) -> Any:
         self.lines.append(line)
@@ -71,7 +88,7 @@ class Setup:
 
     # --- fields -----------------------------------------------------------------------------------------------
 
-    async def _field(self, needed: NeededField) -> None:
+    def _field(self, needed: NeededField) -> None:
         kind = kind_of(needed.entity)
         code = needed.code or user_code(needed.title)
         known = self._schema.fields[kind.entity]
@@ -100,7 +117,7 @@ class Setup:
         line = f"Поле «{needed.title}» в {_WHERE[kind.entity]} ({code})"
         if needed.type is FieldType.ENUM:
             line += ": список пуст, добавьте варианты в портале"
-        await self._make(line, Call(kind.method("userfield.add"), {"fields": fields}))
+        self._later(line, Call(kind.method("userfield.add"), {"fields": fields}))
 
     # --- funnels and stages -----------------------------------------------------------------------------------
 
@@ -111,7 +128,7 @@ class Setup:
         funnel = self._known(kind, name)
         if funnel is not None:
             dictionary = "STATUS" if entity is Entity.LEAD else stage_dictionary(funnel.id)
-            await self._stages(name, dictionary, self._schema.statuses.get(dictionary, []), stages)
+            self._stages(name, dictionary, self._schema.statuses.get(dictionary, []), stages)
             return
         if entity is Entity.LEAD:
             raise ConfigurationError(f"У лидов в Битрикс24 одна воронка «{LEAD_FUNNEL}», а не «{name}»")
@@ -127,13 +144,13 @@ class Setup:
             answer = await self._client.ask("crm.status.list", {"filter": {"ENTITY_ID": dictionary}})
             # A dictionary filter that was dropped would give the stages of every funnel.
             present = [row for row in answer.result if row.get("ENTITY_ID") == dictionary]
-        await self._stages(name, dictionary, present, stages, fresh=True)
+        self._stages(name, dictionary, present, stages, fresh=True)
 
     def _known(self, kind: Kind, name: str) -> Funnel | None:
         funnels = [funnel for funnel in self._schema.catalog.funnels if funnel.entity is kind.entity]
         return next((funnel for funnel in funnels if _folded(funnel.name) == _folded(name)), None)
 
-    async def _stages(
+    def _stages(
         self,
         funnel: str,
         dictionary: str,
@@ -146,20 +163,20 @@ class Setup:
         missing = [stage for stage in needed if _folded(stage.stage) not in names]
         winning = next((row for row in present if semantic_of(row) is Semantic.WON), None)
         if fresh:
-            missing = await self._take_over(funnel, present, missing)
+            missing = self._take_over(funnel, present, missing)
         for stage in [one for one in missing if one.semantic is Semantic.WON]:
             missing.remove(stage)
-            await self._winning(dictionary, stage, winning)
+            self._winning(dictionary, stage, winning)
         opened = [stage for stage in missing if stage.semantic is not Semantic.LOST]
         lost = [stage for stage in missing if stage.semantic is Semantic.LOST]
-        sorts = await self._room(funnel, present, len(opened))
+        sorts = self._room(funnel, present, len(opened))
         for stage, sort in zip(opened, sorts, strict=True):
-            await self._add_stage(dictionary, stage, sort)
+            self._add_stage(dictionary, stage, sort)
         last = max([*sorts, *(_sort(row) for row in present)], default=0)
         for at, stage in enumerate(lost):
-            await self._add_stage(dictionary, stage, last + _STEP * (at + 1))
+            self._add_stage(dictionary, stage, last + _STEP * (at + 1))
 
-    async def _take_over(
+    def _take_over(
         self, funnel: str, present: list[dict[str, Any]], missing: list[NeededStage]
     ) -> list[NeededStage]:
         """A funnel that we have just made comes with stages of the portal's own: they take the names that are needed,
@@ -175,19 +192,19 @@ class Setup:
                 continue
             free.remove(row)
             call = Call("crm.status.update", {"id": str(row["ID"]), "fields": {"NAME": stage.stage}})
-            await self._make(_stage_line(stage.stage, funnel), call)
+            self._later(_stage_line(stage.stage, funnel), call)
         return left
 
-    async def _winning(self, dictionary: str, stage: NeededStage, winning: dict[str, Any] | None) -> None:
+    def _winning(self, dictionary: str, stage: NeededStage, winning: dict[str, Any] | None) -> None:
         if winning is None:
-            await self._add_stage(dictionary, stage, _LAST)
+            self._add_stage(dictionary, stage, _LAST)
             return
         self.lines.append(
             f"Не создано: успешная стадия «{stage.stage}» в воронке «{stage.funnel}». В воронке бывает только одна, и "
             f"это «{winning.get('NAME')}»: назовите её так в портале или укажите её имя в настройке"
         )
 
-    async def _room(self, funnel: str, present: list[dict[str, Any]], count: int) -> list[int]:
+    def _room(self, funnel: str, present: list[dict[str, Any]], count: int) -> list[int]:
         """Sorts for so many new open stages, between the last open one and the first final one; the final ones are
         moved on where there is no room.
         """
@@ -200,13 +217,11 @@ class Setup:
         for row in finals:
             sort = _sort(row) + last_open - first_final + _STEP * (count + 1)
             line = f"Порядок стадии «{row.get('NAME')}» в воронке «{funnel}»: {sort}"
-            await self._make(
-                line, Call("crm.status.update", {"id": str(row["ID"]), "fields": {"SORT": sort}})
-            )
+            self._later(line, Call("crm.status.update", {"id": str(row["ID"]), "fields": {"SORT": sort}}))
             row["SORT"] = str(sort)
         return [last_open + _STEP * (at + 1) for at in range(count)]
 
-    async def _add_stage(self, dictionary: str, stage: NeededStage, sort: int) -> None:
+    def _add_stage(self, dictionary: str, stage: NeededStage, sort: int) -> None:
         fields: dict[str, Any] = {
             "ENTITY_ID": dictionary,
             "STATUS_ID": f"K{_digest(stage.stage)}",
@@ -216,7 +231,12 @@ class Setup:
         }
         if stage.semantic in _SEMANTIC_CODES:
             fields["SEMANTICS"] = _SEMANTIC_CODES[stage.semantic]
-        await self._make(_stage_line(stage.stage, stage.funnel), Call("crm.status.add", {"fields": fields}))
+        self._later(_stage_line(stage.stage, stage.funnel), Call("crm.status.add", {"fields": fields}))
+
+
+def _batched(calls: list[Call]) -> Iterator[list[Call]]:
+    for start in range(0, len(calls), _BATCH):
+        yield calls[start : start + _BATCH]
 
 
 def user_code(title: str) -> str:
