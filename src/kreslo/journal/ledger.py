@@ -21,6 +21,7 @@ class CardRow(msgspec.Struct, kw_only=True):
     claimed_lead: str = ""
     gone: bool = False
     closed: bool = False
+    overrule: bool = False
     created_at: datetime
     written_at: datetime | None = None
 

@@ -305,6 +305,7 @@ class Loading(Room):
                     busy=row.key in busy,
                     gone=row.gone,
                     closed=row.closed,
+                    overrule=row.overrule,
                 )
             )
         enquiries = {each.id for draft in drafts.values() for each in draft.enquiries}

@@ -75,7 +75,7 @@ class People(Settling):
             ]
 
     def release(self, parked_id: int, now: datetime | None = None) -> None:
-        """A person says: try again. A parked intent's case is decided again, at `now` or at once. A parked record is
+        """A person says: try again. A parked case, or a parked intent's, is decided again, at `now` or at once. A parked record is
         taken off the list; it comes back if it is read again and is as bad. Raises DataError for an unknown id_.
         """
         with self._writing() as conn:
@@ -87,6 +87,8 @@ class People(Settling):
                 )
             if row.kind == "intent":
                 self._release_intent(conn, int(row.ref), now or row.at)
+            elif row.kind == "case":
+                self._mark(conn, [row.case_key], at=now or row.at, why="released", priority=Priority.LIVE)
             self._remove(conn, t.parked, t.parked.c.id, [parked_id])
 
     def _release_intent(self, conn: Connection, number: int, at: datetime) -> None:

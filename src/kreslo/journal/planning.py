@@ -34,6 +34,7 @@ from kreslo.journal.room import (
     TRACE,
 )
 from kreslo.journal.writing import Writing
+from kreslo.merging.merge import with_marker
 from kreslo.merging.plan import Planned
 
 
@@ -185,6 +186,7 @@ class Planning(Writing):
         card.claimed_lead = state.claimed_lead or card.claimed_lead
         card.gone = state.gone
         card.closed = state.closed
+        card.overrule = state.overrule
         work.cards[card.key] = card
         if card.target_id and card.role in {Role.CONTACT, Role.VISIT, Role.ENQUIRY, Role.CLAIM}:
             work.taken.add((card.entity, card.target_id))
@@ -197,6 +199,9 @@ class Planning(Writing):
             written = unpack_base(self._box.open(before, BASE)).markers
             base = msgspec.structs.replace(base, markers=tuple(dict.fromkeys((*written, *base.markers))))
         return self._box.seal(pack_base(base), BASE)
+
+    def _with_marker(self, base: bytes, marker: str) -> Base:
+        return with_marker(unpack_base(self._box.open(base, BASE)), marker)
 
     def _intents(self, plan: CasePlan, row: Row[Any], book: Book, work: Work, now: datetime) -> None:
         work.superseded_cases.add(plan.key)
@@ -247,6 +252,11 @@ class Planning(Writing):
         does not enter a message stage for an occasion that it has entered.
         """
         if once_key(planned.card, planned.marker) in book.done:
+            written = book.cards.get(planned.card)
+            if written is not None and written.base is not None:
+                base = self._with_marker(written.base, planned.marker)
+                written.base = self._box.seal(pack_base(base), BASE)
+                work.cards[written.key] = written
             return None
         if not planned.occasion or planned.occasion not in book.done:
             return planned

@@ -81,12 +81,12 @@ bridges = Table(
     Column("source_id", Text, nullable=False),
 )
 
-# `name`: "source", "events", "mapping".
+# `name`: "source", "events", "mapping", or `flag:<name>`.
 cursors = Table(
     "cursors",
     metadata,
     _bridge(),
-    Column("name", Word, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
 
@@ -191,6 +191,7 @@ cards = Table(
     Column("claimed_lead", Text, nullable=False),
     Column("gone", Boolean, nullable=False),
     Column("closed", Boolean, nullable=False),
+    Column("overrule", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("written_at", Instant),
     UniqueConstraint("bridge", "entity", "target_id"),
@@ -306,7 +307,7 @@ reviews = Table(
     Index(None, "bridge", "state"),
 )
 
-# `kind` record or intent; `ref`: `<kind>/<id>` of the record, or the intent's number.
+# `kind` record, intent or case; `ref`: `<kind>/<id>` of the record, the intent's number, the case's key.
 parked = Table(
     "parked",
     metadata,

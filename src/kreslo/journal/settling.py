@@ -158,6 +158,7 @@ class Settling(Delivery):
             base = self._base_after(card, body, row.marker)
             if base is not None:
                 card.base = self._box.seal(pack_base(base), BASE)
+                card.overrule = False
             card.written_at = now
             ends.written.add(card.key)
         self._end(ends, row, IntentState.CONFIRMED, now)

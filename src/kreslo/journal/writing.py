@@ -22,6 +22,7 @@ class Writing(Room):
         self._write_cards(conn, work)
         self._write_intents(conn, work, book)
         self._unpark_intents(conn, work.obsolete)
+        self._remove(conn, t.parked, t.parked.c.ref, decided, t.parked.c.kind == "case")
         self._write_reviews(conn, work, decided)
         if work.overwrites:
             conn.execute(t.overwrites.insert(), work.overwrites)

@@ -362,6 +362,28 @@ def test_a_note_is_written_once_even_if_the_base_is_lost(book: BridgeJournal) ->
     assert [intent.marker for intent in book.sendable(NOW, 10)] == ["n"]
 
 
+def test_a_note_that_stands_is_marked_in_a_base_that_lost_it(book: BridgeJournal) -> None:
+    take(book, patient("1"))
+    card = contact_state(target_id="501")
+    decide(book, "patient:1", card, planned=[note(card, "m")])
+    send(book)
+    decide(book, "patient:1", replace(card, base=Base(facts="f")), planned=[note(card, "m")])
+    base = load(book, "patient:1").cards[0].base
+    assert base is not None
+    assert (base.markers, base.facts) == (("m",), "f")
+
+
+def test_overrule_holds_until_the_first_write_is_confirmed(book: BridgeJournal) -> None:
+    take(book, patient("1"))
+    card = contact_state(target_id="501", overrule=True)
+    decide(book, "patient:1", card, planned=[note(card, "m"), change(card)])
+    assert load(book, "patient:1").cards[0].overrule
+    settle(book, confirmed(begin(book)[0], "9"))
+    assert load(book, "patient:1").cards[0].overrule  # that was the note
+    settle(book, confirmed(begin(book)[0]))
+    assert not load(book, "patient:1").cards[0].overrule
+
+
 def test_a_message_stage_is_entered_once_an_occasion(book: BridgeJournal) -> None:
     take(book, patient("1"))
     card = visit_state(target_id="700")

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("claimed_lead", sa.Text(), nullable=False),
         sa.Column("gone", sa.Boolean(), nullable=False),
         sa.Column("closed", sa.Boolean(), nullable=False),
+        sa.Column("overrule", sa.Boolean(), nullable=False),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("written_at", _INSTANT, nullable=True),
         sa.ForeignKeyConstraint(["bridge"], ["bridges.id"], name=op.f("fk_cards_bridges")),
@@ -72,7 +73,7 @@ def upgrade() -> None:
     op.create_table(
         "cursors",
         sa.Column("bridge", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["bridge"], ["bridges.id"], name=op.f("fk_cursors_bridges")),
         sa.PrimaryKeyConstraint("bridge", "name", name=op.f("pk_cursors")),
