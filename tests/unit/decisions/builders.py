@@ -6,9 +6,21 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kreslo.connectors.model import ById, ByKey, ByPhone, Card, Entity, Found, Lookup, Semantic, StageRef
+from kreslo.connectors.model import (
+    ByContact,
+    ByField,
+    ById,
+    ByKey,
+    ByPhone,
+    Card,
+    Entity,
+    Found,
+    Lookup,
+    Semantic,
+    StageRef,
+)
 from kreslo.decisions import decide
-from kreslo.decisions.case import Case, Facts, OwnCard, Role
+from kreslo.decisions.case import Base, Case, Facts, OwnCard, Role
 from kreslo.decisions.desired import Desired, DesiredCard, Needs
 from kreslo.mapping.expressions import Expression, Template
 from kreslo.mapping.model import (
@@ -103,7 +115,12 @@ def make_bridge(**changes: Any) -> Bridge:
         horizon=Horizon(),
         contact=ContactPlan(
             fields=(
-                FieldRule(code="LAST_NAME", title="Фамилия", type=FieldType.TEXT, value=Expression("patient.surname")),
+                FieldRule(
+                    code="LAST_NAME",
+                    title="Фамилия",
+                    type=FieldType.TEXT,
+                    value=Expression("patient.surname"),
+                ),
                 FieldRule(code="NAME", title="Имя", type=FieldType.TEXT, value=Expression("patient.name")),
                 FieldRule(
                     code="PHONE",
@@ -130,7 +147,9 @@ def make_bridge(**changes: Any) -> Bridge:
             title=Template("Обращение {enquiry.name}"),
             stale_task=TaskPlan(text=Template("Перезвонить {enquiry.phone}")),
         ),
-        terminal=frozenset({stage("WON"), stage("LOSE"), stage("NOSHOW"), lead_stage("CONVERTED"), lead_stage("JUNK")}),
+        terminal=frozenset(
+            {stage("WON"), stage("LOSE"), stage("NOSHOW"), lead_stage("CONVERTED"), lead_stage("JUNK")}
+        ),
         stage_order={stage(code): number for number, code in enumerate(ORDER)},
     )
     return msgspec.structs.replace(bridge, **changes)
@@ -174,7 +193,9 @@ def phone_case(*enquiries: Enquiry, **changes: Any) -> Case:
     return Case(**{**given, **changes})
 
 
-def make_lead(lead_id: str = "900", created: str = "09.11 12:00", code: str = "BOOKED", **changes: Any) -> Card:
+def make_lead(
+    lead_id: str = "900", created: str = "09.11 12:00", code: str = "BOOKED", **changes: Any
+) -> Card:
     given: dict[str, Any] = {
         "stage": lead_stage(code),
         "created_at": at(created),
@@ -187,6 +208,17 @@ def make_lead(lead_id: str = "900", created: str = "09.11 12:00", code: str = "B
 def make_contact(contact_id: str = "500", name: str = "Иванова Мария", **changes: Any) -> Card:
     given: dict[str, Any] = {"name": name, "phones": (Phone(PHONE, PhoneKind.MOBILE),)}
     return Card(entity=Entity.CONTACT, id=contact_id, **{**given, **changes})
+
+
+def make_deal(deal_id: str = "700", code: str = "UPCOMING", **changes: Any) -> Card:
+    """A visit's deal as it stands in the CRM, without a key of ours."""
+    ended = {"WON": Semantic.WON, "LOSE": Semantic.LOST, "NOSHOW": Semantic.LOST}
+    given: dict[str, Any] = {
+        "stage": stage(code),
+        "semantic": ended.get(code, Semantic.OPEN),
+        "created_at": at("10.11 12:00"),
+    }
+    return Card(entity=Entity.DEAL, id=deal_id, **{**given, **changes})
 
 
 def own_contact(**changes: Any) -> OwnCard:
@@ -222,6 +254,10 @@ class Crm:
                 ours = {phone.e164 for phone in card.phones} & set(lookup.phones)
                 is_open = card.semantic in {Semantic.OPEN, Semantic.UNSORTED}
                 return card.entity is lookup.entity and bool(ours) and (is_open or not lookup.open_only)
+            case ByContact():
+                return card.entity is lookup.entity and lookup.contact_id in card.contacts
+            case ByField():
+                return card.entity is lookup.entity and card.fields.get(lookup.code) == lookup.value
             case _:
                 raise AssertionError(lookup)
 
@@ -252,3 +288,20 @@ def only_visit(desired: Desired) -> DesiredCard:
     cards = visits_of(desired)
     assert len(cards) == 1, [card.key for card in cards]
     return cards[0]
+
+
+def stage_of(card: DesiredCard) -> str | None:
+    """The code of the stage that is wished, None for no opinion."""
+    assert card.stage is not None
+    return card.stage.stage.stage if card.stage.stage else None
+
+
+def phase_base(phase: Phase, starts: str = "20.11 10:00", **changes: Any) -> Base:
+    """What was decided last: this phase, its stage where it has one, this time."""
+    given: dict[str, Any] = {
+        "phase": phase,
+        "stage": stage(STAGES[phase]) if phase in STAGES else None,
+        "starts_at": at(starts),
+        "contacts": ("500",),
+    }
+    return Base(**{**given, **changes})
