@@ -9,11 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connectors.bitrix24.sandbox import batch, php, striking
-from connectors.bitrix24.sandbox.board import board_routes
+from connectors.bitrix24.sandbox import batch
+from connectors.bitrix24.sandbox.board import shown as board_shown
 from connectors.bitrix24.sandbox.control import control_routes
 from connectors.bitrix24.sandbox.dispatch import Reply, Request, handle, refuse_too_many
 from connectors.bitrix24.sandbox.portal import Portal
+from connectors.bitrix24.sandbox.striking import answer_to
+from kreslo.connectors.sandboxing import php
+from kreslo.connectors.sandboxing.board import board_routes
+from kreslo.connectors.sandboxing.striking import strike
 
 JSON = "application/json; charset=utf-8"
 
@@ -21,7 +25,7 @@ JSON = "application/json; charset=utf-8"
 def build_app(portal: Portal) -> ASGIApp:
     rest = _Rest(portal)
     webhook = Route("/rest/{uid}/{code}/{method}", rest, methods=["GET", "POST"])
-    app = Starlette(routes=[webhook, *control_routes(portal), *board_routes(portal)])
+    app = Starlette(routes=[webhook, *control_routes(portal), *board_routes(lambda: board_shown(portal))])
     app.state.portal = portal
     return app
 
@@ -48,7 +52,7 @@ class _Rest:
             if fault is None:
                 await _response(reply)(scope, receive, send)
                 return
-        await striking.strike(fault, scope, receive, send)
+        await strike(fault, answer_to(fault), scope, receive, send)
 
 
 async def _read(http: HttpRequest) -> Request:

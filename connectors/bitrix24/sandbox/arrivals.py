@@ -11,7 +11,6 @@ from connectors.bitrix24.sandbox.portal import ROBOT_USER, Portal
 from connectors.bitrix24.sandbox.simple_mode import convert_at_once
 from kreslo.connectors.sandboxes import Lead
 
-
 _SOURCES = {"OPENLINE": "Открытая линия"}
 
 

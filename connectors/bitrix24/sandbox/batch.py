@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.calls import Answer
 from connectors.bitrix24.sandbox.errors import RestError, system_error
+from kreslo.connectors.sandboxing import php
 
 LENGTH = 50
 _REFERENCE = re.compile(r"\$result((?:\[[^\]]*\])+)")

@@ -1,33 +1,24 @@
-"""/board: the portal's stages and cards as a plain page, to look at while the demo runs."""
+"""What /board shows of the portal."""
 
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import BaseRoute, Route
 
 from connectors.bitrix24.sandbox.cards import Card, Kind
 from connectors.bitrix24.sandbox.portal import Portal
+from kreslo.connectors.sandboxing.board import rubles
 
 _CARDS = 50
 _MESSAGES = 20
-_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 
 
-def board_routes(portal: Portal) -> list[BaseRoute]:
-    async def board(_: Request) -> HTMLResponse:
-        shown = {
-            "boards": _boards(portal),
-            "contacts": len(portal.store(Kind.CONTACT)),
-            "messages": portal.messages[: -_MESSAGES - 1 : -1],
-            "message_count": len(portal.messages),
-            "now": portal.clock.now().astimezone(portal.zone).strftime("%d.%m.%Y %H:%M:%S"),
-        }
-        return HTMLResponse(_TEMPLATES.get_template("board.html").render(shown))
-
-    return [Route("/board", board)]
+def shown(portal: Portal) -> dict[str, Any]:
+    return {
+        "title": "Битрикс24: учебный портал",
+        "boards": _boards(portal),
+        "contacts": len(portal.store(Kind.CONTACT)),
+        "messages": portal.messages[: -_MESSAGES - 1 : -1],
+        "message_count": len(portal.messages),
+        "now": portal.clock.now().astimezone(portal.zone).strftime("%d.%m.%Y %H:%M:%S"),
+    }
 
 
 def _boards(portal: Portal) -> list[dict[str, Any]]:
@@ -63,5 +54,5 @@ def _shown(portal: Portal, card: Card) -> dict[str, Any]:
         "title": card.fields.get("TITLE") or "",
         "names": ", ".join(name for name in names if name),
         "phones": ", ".join(phones[:2]),
-        "amount": f"{amount:,.0f}".replace(",", "\u00a0") if amount else "",
+        "amount": rubles(amount),
     }

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.errors import crm_error
 from connectors.bitrix24.sandbox.portal import Portal
+from kreslo.connectors.sandboxing import php
 
 PAGE = 50
 

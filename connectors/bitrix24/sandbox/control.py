@@ -1,28 +1,20 @@
-"""/_control: drives the sandbox from outside the REST API; docs/sandboxes.md describes it.
+"""/_control: drives the sandbox from outside the REST API; docs/sandboxes.md describes it."""
 
-It asks for no login: the sandbox is for 127.0.0.1 only.
-"""
-
-import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from connectors.bitrix24.sandbox import staff
 from connectors.bitrix24.sandbox.arrivals import arrive
 from connectors.bitrix24.sandbox.cards import Kind
-from connectors.bitrix24.sandbox.faults import Fault
 from connectors.bitrix24.sandbox.limits import Stats
 from connectors.bitrix24.sandbox.portal import ROBOT_USER, Portal, Robot
-from connectors.bitrix24.sandbox.staff import Order, WrongOrderError
+from connectors.bitrix24.sandbox.staff import Order
 from connectors.bitrix24.sandbox.state import card_state, state_of
-from kreslo.connectors.sandboxes import Lead
-
-T = TypeVar("T")
+from kreslo.connectors.sandboxing.control import Act, WrongOrderError, advance, body, lead_of, routes
+from kreslo.connectors.sandboxing.faults import Fault
 
 
 class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -30,10 +22,6 @@ class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     burst: float | None = None
     operating_limit: float | None = None
     operating_threshold: float | None = None
-
-
-class Advance(msgspec.Struct, forbid_unknown_fields=True):
-    seconds: float
 
 
 class RobotOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -50,7 +38,7 @@ class RobotOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def control_routes(portal: Portal) -> list[BaseRoute]:
     control = _Control(portal)
-    routes: list[tuple[str, str, Callable[[Request], Awaitable[Any]]]] = [
+    acts: list[tuple[str, str, Act]] = [
         ("GET", "state", control.state),
         ("GET", "stats", control.stats),
         ("DELETE", "stats", control.clear_stats),
@@ -65,21 +53,7 @@ def control_routes(portal: Portal) -> list[BaseRoute]:
         ("POST", "robots", control.add_robot),
         ("DELETE", "robots", control.clear_robots),
     ]
-    return [Route(f"/_control/{path}", _answering(act), methods=[verb]) for verb, path, act in routes]
-
-
-def _answering(act: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        try:
-            return Response(msgspec.json.encode(await act(request)), media_type="application/json")
-        except (WrongOrderError, msgspec.ValidationError, msgspec.DecodeError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-
-    return answer
-
-
-async def _body(request: Request, shape: type[T]) -> T:
-    return msgspec.json.decode(await request.body(), type=shape)
+    return routes(acts)
 
 
 class _Control:
@@ -98,7 +72,7 @@ class _Control:
         return await self.stats(request)
 
     async def limits(self, request: Request) -> dict[str, float]:
-        asked = await _body(request, Limits)
+        asked = await body(request, Limits)
         bucket, operating = self._portal.bucket, self._portal.operating
         bucket.rate = bucket.rate if asked.rate is None else asked.rate
         bucket.burst = bucket.burst if asked.burst is None else asked.burst
@@ -109,27 +83,18 @@ class _Control:
         return {**shown, "operating_threshold": operating.threshold}
 
     async def costs(self, request: Request) -> dict[str, float]:
-        asked = await _body(request, dict[str, float])
+        asked = await body(request, dict[str, float])
         self._portal.switches.costs.update({method.lower(): seconds for method, seconds in asked.items()})
         return self._portal.switches.costs
 
     async def clock(self, request: Request) -> dict[str, str]:
-        advance = getattr(self._portal.clock, "advance", None)
-        if advance is None:
-            raise WrongOrderError("the sandbox runs on a clock that cannot be driven")
-        moved = advance((await _body(request, Advance)).seconds)
-        if inspect.isawaitable(moved):
-            await moved
-        return {"now": self._portal.clock.now().isoformat()}
+        return {"now": (await advance(self._portal.clock, request)).isoformat()}
 
     async def lead(self, request: Request) -> dict[str, Any]:
-        lead = await _body(request, Lead)
-        if lead.created_at.tzinfo is None:
-            raise WrongOrderError("created_at needs an offset, such as 2025-03-01T10:00:00+03:00")
-        return card_state(self._portal, arrive(self._portal, lead))
+        return card_state(self._portal, arrive(self._portal, await lead_of(request)))
 
     async def staff(self, request: Request) -> dict[str, Any] | None:
-        order = await _body(request, Order)
+        order = await body(request, Order)
         card = staff.act(self._portal, request.path_params["action"], order)
         return None if card is None else card_state(self._portal, card)
 
@@ -137,7 +102,7 @@ class _Control:
         return self._portal.faults.waiting()
 
     async def add_faults(self, request: Request) -> list[Fault]:
-        asked = await _body(request, Fault | list[Fault])  # type: ignore[arg-type]
+        asked = await body(request, Fault | list[Fault])  # type: ignore[arg-type]
         for fault in asked if isinstance(asked, list) else [asked]:
             self._portal.faults.add(fault)
         return self._portal.faults.waiting()
@@ -147,7 +112,7 @@ class _Control:
         return await self.faults(request)
 
     async def add_robot(self, request: Request) -> dict[str, int]:
-        asked = await _body(request, RobotOrder)
+        asked = await body(request, RobotOrder)
         kind = staff.kind_of(asked.entity)
         if kind is Kind.CONTACT or asked.action not in {"message", "set"}:
             raise WrongOrderError("robots stand on stages of deals and leads; their action is message or set")

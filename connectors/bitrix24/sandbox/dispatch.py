@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.sandbox import batch, methods, moments, php
+from connectors.bitrix24.sandbox import batch, methods, moments
 from connectors.bitrix24.sandbox.calls import Answer, Call
 from connectors.bitrix24.sandbox.errors import RestError, system_error
 from connectors.bitrix24.sandbox.limits import cost_of
 from connectors.bitrix24.sandbox.portal import TECHNICAL_USER, WEBHOOK_CODE, Portal
+from kreslo.connectors.sandboxing import php
 
 _SERVICE = ("auth", "state", "start")
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import multifields, php, values
+from connectors.bitrix24.sandbox import multifields, values
 from connectors.bitrix24.sandbox.cards import Kind
 from connectors.bitrix24.sandbox.errors import RestError
 from connectors.bitrix24.sandbox.fields import MULTI_FIELDS, Field
 from connectors.bitrix24.sandbox.portal import Portal
 from connectors.bitrix24.sandbox.rules import Draft
+from kreslo.connectors.sandboxing import php
 
 IMPORTABLE = frozenset(
     {"DATE_CREATE", "DATE_MODIFY", "CREATED_BY_ID", "MODIFY_BY_ID", "MOVED_BY_ID", "MOVED_TIME"}

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.sandbox import php, values
+from connectors.bitrix24.sandbox import values
 from connectors.bitrix24.sandbox.errors import RestError
 from connectors.bitrix24.sandbox.fields import REFERENCES, Field
+from kreslo.connectors.sandboxing import php
 
 Read = Callable[[str], Any]
 """Gives a row's value of a field code."""

@@ -5,8 +5,11 @@ address. Operating time: seconds a method took in ten one-minute baskets, checke
 """
 
 from collections import deque
+from typing import Any
 
 import msgspec
+
+from kreslo.connectors.sandboxing.counting import RequestCount
 
 _BASKETS = 10
 _MINUTE = 60.0
@@ -70,38 +73,23 @@ class Operating:
         return baskets
 
 
-class Stats:
-    """What the sandbox has seen, for tests of politeness."""
+class Stats(RequestCount):
+    """What the portal has seen beyond the requests themselves."""
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.by_method: dict[str, int] = {}
+        super().__init__()
         self.commands: dict[str, int] = {}
-        self.violations = 0
         self.operating_refusals = 0
-        self.max_per_second = 0
         self.max_level = 0.0
-        self._last_second: deque[float] = deque()
-
-    def request(self, method: str, now: float) -> None:
-        self.requests += 1
-        self.by_method[method] = self.by_method.get(method, 0) + 1
-        self._last_second.append(now)
-        while self._last_second[0] <= now - 1.0:
-            self._last_second.popleft()
-        self.max_per_second = max(self.max_per_second, len(self._last_second))
 
     def command(self, method: str) -> None:
         self.commands[method] = self.commands.get(method, 0) + 1
 
-    def shown(self) -> dict[str, object]:
+    def shown(self) -> dict[str, Any]:
         return {
-            "requests": self.requests,
-            "by_method": self.by_method,
+            **super().shown(),
             "commands": self.commands,
-            "limit_violations": self.violations,
             "operating_refusals": self.operating_refusals,
-            "max_per_second": self.max_per_second,
             "max_bucket_level": self.max_level,
         }
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.cards import Card, MultiValue
 from connectors.bitrix24.sandbox.errors import RestError
 from connectors.bitrix24.sandbox.fields import MULTI_FIELDS
+from kreslo.connectors.sandboxing import php
 
 
 class MultiOp(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ import msgspec
 
 from connectors.bitrix24.sandbox.cards import Card, CardStore, Kind
 from connectors.bitrix24.sandbox.dictionaries import Dictionaries
-from connectors.bitrix24.sandbox.faults import Faults
 from connectors.bitrix24.sandbox.fields import CONTACT_FIELDS, DEAL_FIELDS, LEAD_FIELDS, Field
 from connectors.bitrix24.sandbox.limits import Bucket, Operating, Stats
 from connectors.bitrix24.sandbox.switches import Switches
+from kreslo.connectors.sandboxing.faults import Faults
 from kreslo.connectors.seams import Clock
 
 TECHNICAL_USER = 1
@@ -21,6 +21,8 @@ ROBOT_USER = 2
 """Robots and site forms act as the portal's chief administrator, never as the integration."""
 
 WEBHOOK_CODE = "s4ndb0xkreslo0code"
+
+FAULTS = ("timeout", "cut", "lose", "500", "502html", "503", "429", "504html")
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -67,7 +69,7 @@ class Portal:
         self.messages: list[dict[str, Any]] = []
         self.deleted: list[dict[str, Any]] = []
         self.robots: list[Robot] = []
-        self.faults = Faults()
+        self.faults = Faults(FAULTS)
         self.stats = Stats()
         self.bucket = Bucket(switches.rate, switches.burst)
         self.operating = Operating(switches.operating_limit, switches.operating_threshold)

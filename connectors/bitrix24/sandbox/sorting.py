@@ -4,12 +4,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.calls import PAGE, Call
 from connectors.bitrix24.sandbox.cards import Card, Kind
 from connectors.bitrix24.sandbox.fields import Field
 from connectors.bitrix24.sandbox.filters import Group
 from connectors.bitrix24.sandbox.portal import Portal
+from kreslo.connectors.sandboxing import php
 
 
 def listed(call: Call, kind: Kind, group: Group, order: list[tuple[Field, bool]]) -> list[Card]:

@@ -7,19 +7,17 @@ from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.sandbox import multifields, php, rules, values
+from connectors.bitrix24.sandbox import multifields, rules, values
 from connectors.bitrix24.sandbox.cards import Card, Kind
 from connectors.bitrix24.sandbox.dictionaries import Status, stage_entity
 from connectors.bitrix24.sandbox.fields import MULTI_FIELDS, Field
 from connectors.bitrix24.sandbox.merging import merge_cards
 from connectors.bitrix24.sandbox.portal import Portal
+from kreslo.connectors.sandboxing import php
+from kreslo.connectors.sandboxing.control import WrongOrderError
 
 _REPLIES = {"да": "Подтвердил по смс", "нет": "Отменил по смс"}
 _ADMINISTRATOR = 3
-
-
-class WrongOrderError(Exception):
-    """The control plane was asked for something that cannot be done; the text says what and why."""
 
 
 class Order(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from datetime import tzinfo
 from typing import Any
 
-from connectors.bitrix24.sandbox import filters, php, sorting
+from connectors.bitrix24.sandbox import filters, sorting
 from connectors.bitrix24.sandbox.fields import Field
+from kreslo.connectors.sandboxing import php
 
 Row = dict[str, Any]
 

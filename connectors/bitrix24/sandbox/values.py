@@ -9,8 +9,9 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, Final
 
-from connectors.bitrix24.sandbox import moments, php
+from connectors.bitrix24.sandbox import moments
 from connectors.bitrix24.sandbox.fields import INTEGERS, Field
+from kreslo.connectors.sandboxing import php
 
 
 class _Dropped(Enum):

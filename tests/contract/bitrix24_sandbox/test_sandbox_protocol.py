@@ -7,10 +7,11 @@ from typing import Never
 import pytest
 from b24_portal import Build, Rest
 
-from connectors.bitrix24.sandbox import php, sandbox
+from connectors.bitrix24.sandbox import sandbox
 from connectors.bitrix24.sandbox.phones import phone_code
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.sandboxes import SandboxPlan
+from kreslo.connectors.sandboxing import php
 
 
 async def test_a_success_carries_result_and_time(rest: Rest) -> None:

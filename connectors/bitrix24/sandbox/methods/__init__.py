@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.calls import Call, Method
 from connectors.bitrix24.sandbox.methods import (
     bindings,
@@ -16,6 +15,7 @@ from connectors.bitrix24.sandbox.methods import (
     timeline,
     userfields,
 )
+from kreslo.connectors.sandboxing import php
 
 _SCOPES = {"user": {"user", "user_basic", "user_brief"}, "task": {"task", "tasks"}}
 

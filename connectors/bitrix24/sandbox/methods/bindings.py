@@ -3,10 +3,11 @@
 from functools import partial
 from typing import Any
 
-from connectors.bitrix24.sandbox import php, rules
+from connectors.bitrix24.sandbox import rules
 from connectors.bitrix24.sandbox.calls import Call, Method
 from connectors.bitrix24.sandbox.cards import Card, ContactLink, Kind
 from connectors.bitrix24.sandbox.errors import crm_error
+from kreslo.connectors.sandboxing import php
 
 _STEP = 10
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method
 from connectors.bitrix24.sandbox.cards import Kind
 from connectors.bitrix24.sandbox.dictionaries import Category, Status, is_stage_entity, stage_prefix
 from connectors.bitrix24.sandbox.errors import RestError, crm_error, missing_argument
 from connectors.bitrix24.sandbox.tables import filtered, ordered
+from kreslo.connectors.sandboxing import php
 
 _CODE_LENGTH = 21
 _WORDS = {"": "process", "S": "success", "F": "failure"}

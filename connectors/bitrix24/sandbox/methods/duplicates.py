@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.calls import Call, Method
 from connectors.bitrix24.sandbox.cards import Kind
 from connectors.bitrix24.sandbox.errors import crm_error
 from connectors.bitrix24.sandbox.phones import email_code, phone_code
+from kreslo.connectors.sandboxing import php
 
 _VALUES = 20
 _HITS = 20

@@ -1,10 +1,11 @@
 """crm.stagehistory.list: every stage that a deal or lead has stood on."""
 
-from connectors.bitrix24.sandbox import moments, php
+from connectors.bitrix24.sandbox import moments
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.cards import Kind
 from connectors.bitrix24.sandbox.errors import RestError, missing_argument
 from connectors.bitrix24.sandbox.tables import filtered, ordered, selected
+from kreslo.connectors.sandboxing import php
 
 _INTEGERS = {"ID", "OWNER_ID", "TYPE_ID", "CATEGORY_ID"}
 _MOMENTS = {"CREATED_TIME"}

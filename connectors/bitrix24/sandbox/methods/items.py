@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import filters, php, rules, sorting, values
+from connectors.bitrix24.sandbox import filters, rules, sorting, values
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.cards import Card, Kind
 from connectors.bitrix24.sandbox.drafts import check_required, item_draft, item_field
@@ -12,6 +12,7 @@ from connectors.bitrix24.sandbox.methods.legacy import description
 from connectors.bitrix24.sandbox.portal import Portal
 from connectors.bitrix24.sandbox.rules import Draft
 from connectors.bitrix24.sandbox.simple_mode import convert_at_once
+from kreslo.connectors.sandboxing import php
 
 _IMPORT_AT_ONCE = 20
 

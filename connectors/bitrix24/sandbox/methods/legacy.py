@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from connectors.bitrix24.sandbox import filters, php, rules, sorting, values
+from connectors.bitrix24.sandbox import filters, rules, sorting, values
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.cards import Card, Kind
 from connectors.bitrix24.sandbox.drafts import legacy_draft
@@ -11,6 +11,7 @@ from connectors.bitrix24.sandbox.errors import crm_error
 from connectors.bitrix24.sandbox.fields import MULTI_FIELDS, Field
 from connectors.bitrix24.sandbox.portal import Portal
 from connectors.bitrix24.sandbox.simple_mode import convert_at_once
+from kreslo.connectors.sandboxing import php
 
 _ABSENT = {Kind.LEAD: "Lead is not found", Kind.CONTACT: "Contact is not found", Kind.DEAL: "Not found"}
 

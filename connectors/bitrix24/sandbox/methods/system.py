@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import moments, php
+from connectors.bitrix24.sandbox import moments
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.errors import RestError
 from connectors.bitrix24.sandbox.portal import Person
 from connectors.bitrix24.sandbox.tables import filtered
+from kreslo.connectors.sandboxing import php
 
 
 def methods() -> list[Method]:

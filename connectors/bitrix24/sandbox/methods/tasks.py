@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import moments, php
+from connectors.bitrix24.sandbox import moments
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.errors import RestError, missing_argument
 from connectors.bitrix24.sandbox.fields import item_name
 from connectors.bitrix24.sandbox.tables import filtered, ordered, selected
+from kreslo.connectors.sandboxing import php
 
 _INTEGERS = {"ID", "STATUS", "RESPONSIBLE_ID", "CREATED_BY", "PRIORITY", "GROUP_ID"}
 _MOMENTS = {"CREATED_DATE", "CHANGED_DATE", "DEADLINE"}

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from connectors.bitrix24.sandbox import moments, php
+from connectors.bitrix24.sandbox import moments
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.cards import Card, Kind
 from connectors.bitrix24.sandbox.errors import RestError, crm_error, missing_argument
 from connectors.bitrix24.sandbox.tables import filtered, ordered, selected
+from kreslo.connectors.sandboxing import php
 
 _KINDS = {kind.word: kind for kind in Kind}
 _COMMENT_FIELDS = ("ID", "ENTITY_ID", "ENTITY_TYPE", "CREATED", "COMMENT", "AUTHOR_ID")

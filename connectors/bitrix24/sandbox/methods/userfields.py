@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-from connectors.bitrix24.sandbox import php
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method
 from connectors.bitrix24.sandbox.cards import Kind
 from connectors.bitrix24.sandbox.errors import crm_error
 from connectors.bitrix24.sandbox.fields import Field, user_item_name
 from connectors.bitrix24.sandbox.portal import Portal
 from connectors.bitrix24.sandbox.tables import filtered, ordered
+from kreslo.connectors.sandboxing import php
 
 _TYPES = frozenset(
     {
