@@ -46,7 +46,10 @@ class Deliverer:
         intents = await self._threads.run(self._journal.sendable, now, self._target.batch_size)
         if not intents:
             return []
-        await self._threads.run(self._journal.begin, intents, now)
+        # A decision may have superseded some since they were listed: only what was begun may be sent.
+        intents = await self._threads.run(self._journal.begin, intents, now)
+        if not intents:
+            return []
         try:
             outcomes = await self._target.apply([Change(intent.id, intent.action) for intent in intents])
         except KresloError as error:
