@@ -60,7 +60,7 @@ class Decider:
             return Report()
         # Cases on one phone are decided together, so that a claim goes to the earliest booking among them.
         due = _unique([*due, *await self._threads.run(self._journal.siblings, [each.key for each in due])])
-        loaded = await self._threads.run(self._journal.load, [each.key for each in due])
+        loaded = await self._threads.run(self._journal.load, [each.key for each in due], now)
         cases = {key: each.case for key, each in loaded.items()}
         versions = {key: each.version for key, each in loaded.items()}
         finder = Finder(self._target, self._journal, self._threads)
