@@ -36,7 +36,7 @@ demo: .venv/.installed
 	@$(BIN)/kreslo demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
 test: lint
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 unit: .venv/.installed
 	@$(BIN)/python -m pytest -m "not slow" tests/unit $(ARGS)

@@ -1,12 +1,15 @@
 """`kreslo` as a user starts it: a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from kreslo.connectors.contract import target_connector
 
 Kreslo = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,6 +37,21 @@ def kreslo(tmp_path: Path) -> Kreslo:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[str]:
+    """The address of a running Bitrix24 sandbox."""
+    command = [sys.executable, "-m", "kreslo", "sandbox", "bitrix24", "--child", "--port", "0"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+
+
+@pytest.fixture
+def webhook(portal: str) -> str:
+    return str(target_connector("bitrix24").sandbox.settings(portal)["webhook"])
 
 
 @pytest.fixture

@@ -25,14 +25,16 @@ def test_a_right_mapping_passes_the_check_of_the_file_alone(kreslo: Run, mapping
     assert "файл верен" in result.stdout
 
 
-def test_check_looks_at_both_sides_and_fails_on_either(kreslo: Run, mapping: Path) -> None:
-    result = kreslo("check", str(mapping))
+def test_check_looks_at_both_sides_and_fails_on_either(kreslo: Run, mapping: Path, portal: str) -> None:
+    result = kreslo("check", str(mapping), env={"PORTAL": f"{portal}/rest/1/wrong/"})
     assert result.returncode == 2
     assert "✗ МИС (ident)" in result.stdout
     assert "✗ CRM (bitrix24)" in result.stdout
 
 
-def test_explain_statuses_shows_the_rules_in_order_with_the_mapping_s_words(kreslo: Run, mapping: Path) -> None:
+def test_explain_statuses_shows_the_rules_in_order_with_the_mapping_s_words(
+    kreslo: Run, mapping: Path
+) -> None:
     result = kreslo("explain", "statuses", str(mapping))
     assert result.returncode == 0, result.stderr
     shown = [line for line in result.stdout.splitlines() if line.startswith("│")]
@@ -66,3 +68,17 @@ def test_switches_are_json_or_text() -> None:
 def test_a_switch_without_a_value_is_told() -> None:
     with pytest.raises(ConfigurationError, match="rate"):
         switches(["rate"])
+
+
+def test_setup_shows_first_and_makes_then_and_does_nothing_twice(
+    kreslo: Run, mapping: Path, webhook: str
+) -> None:
+    shown = kreslo("setup", str(mapping), "--dry-run", env={"PORTAL": webhook})
+    assert shown.returncode == 0, shown.stderr
+    assert "Визит завтра" in shown.stdout
+    assert "Ничего не создано" in shown.stdout
+    made = kreslo("setup", str(mapping), env={"PORTAL": webhook})
+    assert made.returncode == 0, made.stderr
+    assert "Визит завтра" in made.stdout
+    again = kreslo("setup", str(mapping), env={"PORTAL": webhook})
+    assert "уже есть всё" in again.stdout
