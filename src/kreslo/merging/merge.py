@@ -123,7 +123,7 @@ def _contacts_moved(card: DesiredCard, base: Base, resolve: Resolve) -> bool:
         return False
     wanted = [resolve(ref) for ref in card.contacts]
     if not all(wanted):
-        return not base.contacts
+        return True  # somebody who has no card yet cannot be among those we put there
     return wanted[:1] != list(base.contacts[:1]) or not set(wanted) <= set(base.contacts)
 
 

@@ -20,7 +20,7 @@ from kreslo.connectors.errors import (
     PermissionDeniedError,
 )
 from kreslo.connectors.model import Outcome, OutcomeKind, Problem
-from kreslo.journal import BridgeJournal, Journal
+from kreslo.journal import BridgeJournal, BridgeLock, Journal
 from kreslo.journal.model import LastChange, Priority
 from kreslo.mapping.load import MappingFile, load, resolve
 from kreslo.mapping.model import Bridge
@@ -58,6 +58,7 @@ class BridgeRun:
         source: Source,
         target: Target,
         whole: Journal,
+        lock: BridgeLock,
         journal: BridgeJournal,
         seams: Seams,
         threads: Threads,
@@ -71,6 +72,7 @@ class BridgeRun:
         self.target = target
         self.journal = journal
         self._whole = whole
+        self._lock = lock
         self._clock = seams.clock
         self._threads = threads
         self._on_progress = on_progress
@@ -248,6 +250,7 @@ class BridgeRun:
     async def close(self) -> None:
         await self.source.close()
         await self.target.close()
+        await self._threads.run(self._lock.release)
         await self._threads.run(self._whole.close)
         self._threads.close()
 
@@ -270,11 +273,12 @@ async def open_bridge(
     mapping = load(path, environ=env)
     threads: Threads = InPlace() if in_place else WorkerThread()
     whole: Journal | None = None
+    lock: BridgeLock | None = None
     source: Source | None = None
     target: Target | None = None
     try:
         whole = await threads.run(Journal.open, state)
-        await threads.run(whole.lock, mapping.name, f"pid {os.getpid()}")
+        lock = await threads.run(whole.lock, mapping.name, f"pid {os.getpid()}")
         source = build_source(mapping, seams)
         target = build_target(mapping, seams)
         _fail_on([*await source.check(), *await target.check()])
@@ -287,6 +291,7 @@ async def open_bridge(
             source=source,
             target=target,
             whole=whole,
+            lock=lock,
             journal=journal,
             seams=seams,
             threads=threads,
@@ -298,6 +303,8 @@ async def open_bridge(
         for side in (source, target):
             if side is not None:
                 await side.close()
+        if lock is not None:
+            await threads.run(lock.release)
         if whole is not None:
             await threads.run(whole.close)
         threads.close()
