@@ -38,7 +38,8 @@ def merge(
         return Merged()
     if not target_id:
         return _create(card, own.base if own else None, canonical)
-    base = own.base if own and not card.take else None
+    # A card that staff deleted and took out of the bin again is still the one that we knew.
+    base = own.base if own and card.take in {"", own.target_id} else None
     if not look and base is not None and not _anything_new(card, base, canonical, resolve):
         kept = _remembered(_without_stage_tasks(card), base)
         return Merged(base=kept if kept != base else None)
