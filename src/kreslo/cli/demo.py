@@ -155,6 +155,8 @@ async def play(stage: Stage, options: Options) -> bool:
         running = asyncio.create_task(run_together([bridge], app, listener, stop))
         try:
             if not await _imported(bridge, running, stop, console, options.wait if options.once else None):
+                if options.once:
+                    raise typer.Exit(130)
                 return True
             seconds = time.monotonic() - started
             if options.once:

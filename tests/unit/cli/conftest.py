@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from kreslo.connectors.contract import target_connector
+from kreslo.connectors.contract import source_connector, target_connector
 
 Kreslo = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -47,6 +48,15 @@ def portal() -> Iterator[str]:
     with process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())["url"]
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a small made-up clinic."""
+    path = tmp_path_factory.mktemp("clinic") / "clinic.db"
+    sandbox = source_connector("ident").sandbox
+    sandbox.create(path, seed=1, now=datetime(2026, 11, 21, 9, tzinfo=UTC), patients=120)
+    return str(sandbox.settings(path)["database"])
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from kreslo.connectors.contract import source_connector
 from kreslo.service.host import listen
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -66,15 +64,6 @@ def test_a_wrong_webhook_is_told_without_printing_it(
 def test_a_portal_where_nobody_answers(kreslo: Run, mapping: Path) -> None:
     message = told(kreslo("setup", str(mapping)))
     assert "нет связи" in message
-
-
-@pytest.fixture(scope="session")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a small made-up clinic."""
-    path = tmp_path_factory.mktemp("clinic") / "clinic.db"
-    sandbox = source_connector("ident").sandbox
-    sandbox.create(path, seed=1, now=datetime(2026, 11, 21, 9, tzinfo=UTC), patients=120)
-    return str(sandbox.settings(path)["database"])
 
 
 @pytest.fixture
