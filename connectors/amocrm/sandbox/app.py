@@ -16,7 +16,7 @@ from connectors.amocrm.sandbox.account import Account
 from connectors.amocrm.sandbox.board import shown as board_shown
 from connectors.amocrm.sandbox.calls import Reply
 from connectors.amocrm.sandbox.control import control_routes
-from connectors.amocrm.sandbox.dispatch import Request, handle, may_pass
+from connectors.amocrm.sandbox.dispatch import Request, handle, verdict
 from connectors.amocrm.sandbox.problems import ApiError, as_response
 from connectors.amocrm.sandbox.tokens import OAuthRefusedError
 from kreslo.connectors.sandboxing import php, striking
@@ -66,10 +66,14 @@ class _Api:
         http = HttpRequest(scope, receive)
         request = await _read(http)
         send = _stamped(send)
-        if not may_pass(account, request):
-            if account.switches.too_many_applied and not account.limits.blocked:
+        gate = verdict(account, request)
+        if gate == "blocked":
+            await striking.gateway_page(_PAGES["403html"])(scope, receive, send)
+            return
+        if gate == "too many":
+            if account.switches.too_many_applied:
                 _answer(account, request)
-            await _refusal(account)(scope, receive, send)
+            await _too_many(account)(scope, receive, send)
             return
         fault = account.faults.strike([request.name, f"{request.verb} /api/v4/{request.path}"])
         if fault is None:
@@ -110,10 +114,8 @@ def _good(reply: Reply) -> Response:
     return Response(msgspec.json.encode(reply.body), reply.status, media_type="application/hal+json")
 
 
-def _refusal(account: Account) -> Response:
+def _too_many(account: Account) -> Response:
     """The gateway's own words: HTML, unless a switch says otherwise."""
-    if account.limits.blocked:
-        return striking.gateway_page(_PAGES["403html"])
     seconds = account.switches.too_many_retry_after
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
     if account.switches.too_many_body == "json":
@@ -131,7 +133,7 @@ def _refusal(account: Account) -> Response:
 
 def _faulty(account: Account, fault: Fault) -> Response:
     if fault.kind == "429":
-        return _refusal(account)
+        return _too_many(account)
     if fault.kind in _PROBLEMS:
         return as_response(_PROBLEMS[fault.kind]())
     return striking.gateway_page(_PAGES.get(fault.kind, _PAGES["504html"]))

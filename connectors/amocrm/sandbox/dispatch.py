@@ -4,7 +4,7 @@ blocked (403, HTML) · seven a second (429, HTML) · the account is paid for (40
 405) · rights (403, JSON) · the method itself.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,6 +14,9 @@ from connectors.amocrm.sandbox.calls import Call, Reply
 from connectors.amocrm.sandbox.problems import ApiError
 from connectors.amocrm.sandbox.tokens import Grant
 from kreslo.connectors.sandboxing import php
+
+
+Verdict = Literal["pass", "too many", "blocked"]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,18 +38,18 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.verb} /api/v4/{method.path if method else self.path}"
 
 
-def may_pass(account: Account, request: Request) -> bool:
-    """Count the request; False where it is one too many."""
+def verdict(account: Account, request: Request) -> Verdict:
+    """Count the request, and say whether the gateway lets it through."""
     now = account.clock.monotonic()
     account.stats.request(request.name, now)
     if account.limits.blocked:
-        return False
+        return "blocked"
     grant = _grant(account, request)
-    by_address = account.switches.count_by == "address" or grant is None
+    by_address = account.switches.count_by == "address"
     if account.limits.take(request.address if by_address or grant is None else grant.integration, now):
-        return True
+        return "pass"
     account.stats.violations += 1
-    return False
+    return "too many"
 
 
 def handle(account: Account, request: Request) -> Reply:
@@ -69,7 +72,7 @@ def handle(account: Account, request: Request) -> Reply:
         base=request.base,
         path=f"/api/v4/{request.path}",
         raw_query=request.query,
-        query=_query(request.query),
+        query=php.decode(request.query),
         body=request.body,
         args=args,
     )
@@ -91,7 +94,3 @@ def _user(account: Account, grant: Grant, asked: str) -> int:
     if person is None or not person.active or not account.people[grant.user_id].admin:
         raise problems.forbidden()
     return user_id
-
-
-def _query(text: str) -> dict[str, Any]:
-    return php.decode(text)

@@ -75,6 +75,7 @@ class Hooks:
         self._told: list[tuple[Told, dict[str, Any]]] = []
         self._waiting: list[Delivery] = []
         self._bodies = 0
+        self._passing = asyncio.Lock()
         self._sender: asyncio.Task[None] | None = None
 
     def tell(self, told: Told, account: dict[str, Any]) -> None:
@@ -93,8 +94,9 @@ class Hooks:
 
     async def settle(self) -> None:
         """Deliver what is due by now, and return when it is done."""
-        self._pack()
-        await self._deliver_due()
+        async with self._passing:
+            self._pack()
+            await self._deliver_due()
 
     async def _run(self) -> None:
         while self._told or self._waiting:

@@ -60,6 +60,42 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     external: bool = False
 
 
+UNVERIFIED: tuple[dict[str, Any], ...] = (
+    {"count_by": "address"},
+    {"too_many_body": "json", "too_many_retry_after": 5},
+    {"too_many_applied": True},
+    {"batch_on_error": "valid"},
+    {"search_mode": "raw"},
+    {"search_lag": 30.0},
+    {"search_min": 6},
+    {"search_noise": 5},
+    {"api_filter": True},
+    {"range_borders": "exclusive"},
+    {"missing_patch": "not_found"},
+    {"missing_patch": "226"},
+    {"updated_at_sent": "stored"},
+    {"name_parts": "parts"},
+    {"date_cut": "utc"},
+    {"repeat_link": "error"},
+    {"lead_patch": "wrapped"},
+    {"pipeline_by_id": "wrapped"},
+    {"required_statuses": "api"},
+    {"unsorted_moves": True},
+    {"call_without_entity": "skip"},
+    {"complex_merges": True},
+    {"complex_merges": True, "duplicate_phones": "raw"},
+    {"events_limit": 250},
+    {"refresh_grace": 60.0},
+    {"trash_days": 0.0},
+    {"merge_event": False},
+    {"merge_hooks": False},
+    {"hooks_of_api": False},
+    {"hook_author": "zero"},
+    {"hook_settings": "list"},
+)
+"""Every other way in which the real account may turn out to behave: run a connector's suite with each, one at a time."""
+
+
 def switches_of(values: dict[str, Any]) -> Switches:
     """Validated switches. Raises ConfigurationError, naming the one that is wrong."""
     try:
