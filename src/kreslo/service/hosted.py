@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from kreslo.journal.model import LastChange
+from kreslo.mapping.model import Bridge
 from kreslo.sync.status import BridgeStatus
 
 
@@ -16,6 +17,11 @@ class Changes(Protocol):
 
 class Hosted(Protocol):
     name: str
+
+    @property
+    def bridge(self) -> Bridge:
+        """The mapping, resolved."""
+        ...
 
     @property
     def journal(self) -> Changes: ...

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from kreslo.journal.model import IntentState
 from kreslo.service.hosted import Hosted
+from kreslo.service.told import Teller
 
 LAST_CHANGES = 20
 
@@ -45,6 +46,7 @@ def page_routes(bridges: Sequence[Hosted], *, links: Sequence[Link] = ()) -> API
     pages.filters["moment"] = _moment
     pages.filters["state"] = _STATES.__getitem__
     home = pages.get_template("home.html")
+    tellers = {bridge.name: Teller(bridge.bridge) for bridge in bridges}
 
     @routes.get("/")
     async def show(_request: Request) -> HTMLResponse:
@@ -52,6 +54,7 @@ def page_routes(bridges: Sequence[Hosted], *, links: Sequence[Link] = ()) -> API
             {
                 "status": bridge.status(),
                 "changes": await asyncio.to_thread(bridge.journal.last_changes, LAST_CHANGES),
+                "told": tellers[bridge.name].told,
             }
             for bridge in bridges
         ]

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
 import pytest
 
 from kreslo.journal.model import LastChange
+from kreslo.mapping.model import Bridge, Horizon
 from kreslo.service.app import create_app
 from kreslo.service.page import Link
 from kreslo.sync.status import BridgeStatus
@@ -25,6 +27,15 @@ class FakeJournal:
 class FakeBridge:
     def __init__(self, name: str = "clinic", **status: Any) -> None:
         self.name = name
+        self.bridge = Bridge(
+            name=name,
+            source_id="ident",
+            zone=ZoneInfo("Europe/Moscow"),
+            horizon=Horizon(),
+            contact=None,
+            appointment=None,
+            enquiry=None,
+        )
         self.state = BridgeStatus(name=name, source="ident", target="bitrix24", **status)
         self.journal = FakeJournal()
         self.hooks: list[tuple[Mapping[str, str], bytes]] = []

@@ -113,10 +113,10 @@ async def test_the_page_shows_the_last_changes(client: httpx.AsyncClient, bridge
             case="patient:7",
             card="ident/appointment/778",
             state=IntentState.CONFIRMED,
-            what="создана сделка",
+            what="create deal: TITLE; stage C1:NEW",
         )
     ]
     page = await client.get("/")
     assert "ident/appointment/778" in page.text
-    assert "создана сделка" in page.text
+    assert "создана сделка: название; стадия «C1:NEW»" in page.text
     assert "подтверждено" in page.text
