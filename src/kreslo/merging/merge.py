@@ -124,7 +124,9 @@ def _contacts_moved(card: DesiredCard, base: Base, resolve: Resolve) -> bool:
         return False
     wanted = [resolve(ref) for ref in card.contacts]
     if not all(wanted):
-        return True  # somebody who has no card yet cannot be among those we put there
+        # Somebody who has no card yet comes with it; until then only a main contact who is wished no more matters.
+        known = {each for each in wanted if each}
+        return not base.contacts or base.contacts[0] not in known or not known <= set(base.contacts)
     return wanted[:1] != list(base.contacts[:1]) or not set(wanted) <= set(base.contacts)
 
 
