@@ -4,7 +4,7 @@ blocked (403, HTML) · seven a second (429, HTML) · the account is paid for (40
 405) · rights (403, JSON) · the method itself.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -14,7 +14,6 @@ from connectors.amocrm.sandbox.calls import Call, Reply
 from connectors.amocrm.sandbox.problems import ApiError
 from connectors.amocrm.sandbox.tokens import Grant
 from kreslo.connectors.sandboxing import php
-
 
 Verdict = Literal["pass", "too many", "blocked"]
 
