@@ -1,4 +1,4 @@
-"""What can be set about the sandbox when it is built (`SandboxPlan.switches`); docs/sandboxes.md says what each is for.
+"""What can be set about the sandbox when it is built (`SandboxPlan.switches`); README.md says what each is for.
 
 What amoCRM's documentation leaves open, and nobody has published a measurement of, is a switch: a connector has to hold
 with each of them turned.

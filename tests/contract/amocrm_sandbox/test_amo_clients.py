@@ -77,7 +77,7 @@ async def test_pipelines_fields_users_account_and_errors(opened_account: Opened)
     assert me in [user.id async for user in amo.users.iterate()]
     with pytest.raises(aioamocrm.ValidationError) as refusal:
         await amo.leads.create([{"name": "x", "price": "дорого"}])
-    (issue,) = refusal.value.issues
+    (issue,) = refusal.value.errors
     assert (issue.code, issue.path) == ("InvalidType", "price")
 
 
