@@ -40,7 +40,8 @@ from kreslo.records.codec import encode
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """One chain with what the clock and the journal say of it. `own`: its card, the older one where it has two;
     `twins`: its other cards. `scope`: `appointment.…` for expressions. `vanished`: it is gone from the MIS.
-    `confirmation`, `void`: as in `Base`.
+    `confirmation`, `void`: as in `Base`. `said`: message occasions of this time that were entered already, on whichever
+    of the patient's cards: links come and go, and what was said stays said.
     """
 
     chain: Chain
@@ -53,6 +54,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     vanished: bool = False
     confirmation: str = ""
     void: str = ""
+    said: frozenset[str] = frozenset()
 
     @property
     def last(self) -> Appointment:
@@ -113,7 +115,25 @@ def visit_of(
         vanished=vanished,
         confirmation=confirmation,
         void=void,
+        said=_said(chain, case),
     )
+
+
+def _said(chain: Chain, case: Case) -> frozenset[str]:
+    """Occasions of the chain's time, by its members or by visits that are at another time now; another visit of the very
+    same time has a message of its own.
+    """
+    at = {each.id: each.starts_at for each in case.appointments}
+    mine = {member.id for member in chain.members}
+    said = set()
+    for card in case.cards:
+        for marker in card.base.markers if card.base and card.role is Role.VISIT else ():
+            about, _, rest = marker.partition(":")
+            if rest.startswith(f"{_minute(chain.last)}:") and (
+                about in mine or at.get(about) != chain.last.starts_at
+            ):
+                said.add(marker)
+    return frozenset(said)
 
 
 def _confirmation(last: Appointment, base: Base | None, *, said: bool) -> tuple[str, str]:
@@ -332,11 +352,12 @@ def _stage(
         rule = plan.stages[Phase.UPCOMING]
     silent = not may_message or (visit.ahead and visit.last.starts_at < now)
     if rule and rule.message:
-        anew = visit.own is not None and visit.own.gone  # entering it is what making the card again would do
-        told = base is not None and _occasion(visit, rule) in base.markers
-        elsewhere = base is not None and base.stage != rule.stage and (reopened or moved)
-        if told and (anew or elsewhere):
-            rule = _quiet(plan)
+        occasion = _occasion(visit, rule)
+        anew = visit.own is None or visit.own.gone
+        here = base is not None and base.stage == rule.stage and occasion in base.markers
+        if occasion in visit.said and (anew or not here):
+            # Told already; a new card, or one that must leave where it stands, waits where nothing is said.
+            rule = _quiet(plan) if anew or reopened or moved else None
         elif silent:
             rule = _quiet(plan) if reopened or cause is Cause.RESCHEDULE else None
     initial = rule or plan.stages[Phase.UPCOMING]
@@ -365,7 +386,13 @@ def _quiet(plan: AppointmentPlan) -> StageRule | None:
 def _occasion(visit: Visit, rule: StageRule | None) -> str:
     if rule is None or not rule.message:
         return ""
-    return f"{visit.chain.first.id}:{visit.last.starts_at:%Y%m%dT%H%M}:{rule.stage.stage}"
+    end = f":{_minute(visit.last)}:{rule.stage.stage}"
+    new = f"{visit.chain.first.id}{end}"
+    return next((said for said in sorted(visit.said) if said.endswith(end)), new)
+
+
+def _minute(appointment: Appointment) -> str:
+    return f"{appointment.starts_at:%Y%m%dT%H%M}"
 
 
 def _cause(phase: Phase, before: Phase | None, *, moved: bool) -> Cause:

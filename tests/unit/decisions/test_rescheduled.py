@@ -161,6 +161,27 @@ def test_a_time_whose_message_went_out_gets_none_again() -> None:
     assert world.card(KEY).stage == stage("UPCOMING")
 
 
+@pytest.mark.parametrize("linked_first", [True, False])
+def test_what_was_said_stays_said_when_links_come_and_go(linked_first: bool) -> None:
+    """Never a second time for one visit at one time, on whichever card its chain stands."""
+    world = World(bridge=speaking(Phase.TOMORROW))
+    old = make_appointment(starts="30.11 10:00")
+    alone = make_appointment("11", "17.11 10:00", created_at=at("16.11 08:00"))
+    linked = msgspec.structs.replace(alone, predecessor_id="10")
+    for visit in (linked, alone, linked) if linked_first else (alone, linked, alone):
+        world.step(make_case(old, visit), at("16.11 15:00"))
+    assert [code for _, code in world.stages].count("TOMORROW") == 1
+
+
+def test_another_visit_of_the_same_time_has_a_message_of_its_own() -> None:
+    """Two visits at one hour are two occasions."""
+    world = World(bridge=speaking(Phase.TOMORROW))
+    visits = make_appointment(starts="17.11 10:00"), make_appointment("11", "17.11 10:00")
+    world.step(make_case(visits[0]), at("16.11 15:00"))
+    world.step(make_case(*visits), at("16.11 15:05"))
+    assert [code for _, code in world.stages] == ["TOMORROW", "TOMORROW"]
+
+
 def test_a_cancellation_taken_back_leaves_the_end_even_if_the_message_went_out() -> None:
     """The card may not stay on "cancelled" because its message stage is spent."""
     world = World(bridge=speaking(Phase.TOMORROW))
