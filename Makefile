@@ -36,7 +36,8 @@ demo: .venv/.installed
 	@$(BIN)/kreslo demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
 test: lint
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+# A file's tests stay in one process: a demo or a portal that they share is started once.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 unit: .venv/.installed
 	@$(BIN)/python -m pytest -m "not slow" tests/unit $(ARGS)

@@ -15,10 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.xdist_group("demo"),
-]  # one worker, so that one demo serves them all
+pytestmark = pytest.mark.slow
 
 PATIENTS = "120"
 KRESLO = [sys.executable, "-m", "kreslo"]
