@@ -141,7 +141,8 @@ class SqlServer:
         return engine
 
     def now(self, connection: Connection) -> datetime:
-        value = connection.execute(text("SELECT SYSDATETIME()")).scalar_one()
+        # DATETIME, which every driver knows: the oldest give a DATETIME2 back as a text.
+        value = connection.execute(text("SELECT GETDATE()")).scalar_one()
         if not isinstance(value, datetime):
             raise ConfigurationError(
                 f"{self.label}: the ODBC driver gives the server's time as a text; install ODBC Driver 17 or 18"

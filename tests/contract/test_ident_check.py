@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ident_clinic import Clinic
 
 from connectors.ident.proof import OUR_QUERIES
 from kreslo.connectors.errors import ConfigurationError, ErrorKind, OutageError
 from kreslo.connectors.model import Problem
 from kreslo.records import RecordKind, RecordRef
+from tests.contract.ident_clinic import Clinic
 
 
 @pytest.fixture

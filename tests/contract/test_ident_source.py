@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from ident_clinic import ZONE, Clinic
+
+from tests.contract.ident_clinic import ZONE, Clinic
 
 pytest.register_assert_rewrite("kreslo.connectors.testing.source_suite")
 
