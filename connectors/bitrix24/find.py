@@ -17,6 +17,7 @@ from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.model import (
     ByContact,
+    ByField,
     ById,
     ByKey,
     ByMarker,
@@ -80,7 +81,8 @@ class Finder:
                 raise ConfigurationError(
                     f"В портале нет поля {self._key_field} для карточек «{kind.word}»: выполните kreslo setup"
                 )
-            queries += [(kind, self._key_query(kind, part)) for part in chunks(keys)]
+            queries += [(kind, self._text_query(kind, self._key_field, part)) for part in chunks(keys)]
+            queries += [(kind, query) for query in self._field_queries(kind, lookups)]
             since = [
                 one.since for one in lookups if isinstance(one, CreatedSince) and one.entity is kind.entity
             ]
@@ -98,15 +100,28 @@ class Finder:
         self._asked[kind.entity].update(missing)
         return [self._query(kind, {"@ID": part}, one_of("ID", part), len(part)) for part in chunks(missing)]
 
-    def _key_query(self, kind: Kind, keys: Sequence[str]) -> Query:
-        asked = frozenset(key.casefold() for key in keys)  # the portal compares texts without regard to case
+    def _field_queries(self, kind: Kind, lookups: Sequence[Lookup]) -> Iterable[Query]:
+        wanted: dict[str, set[str]] = {}
+        for one in lookups:
+            if isinstance(one, ByField) and one.entity is kind.entity:
+                wanted.setdefault(one.code, set()).add(one.value)
+        for code, values in wanted.items():
+            for part in chunks(sorted(values - {""})):
+                yield self._text_query(kind, code, part)
+
+    def _text_query(self, kind: Kind, code: str, texts: Sequence[str]) -> Query:
+        asked = frozenset(
+            text.casefold() for text in texts
+        )  # the portal compares texts without regard to case
 
         def fits(row: Row) -> bool:
-            if self._key_field not in row:
-                raise ConfigurationError(f"Из портала исчезло поле {self._key_field}: выполните kreslo setup")
-            return str(row[self._key_field] or "").casefold() in asked
+            if code not in row:
+                # A filter by a field that is not there finds everything.
+                fix = "выполните kreslo setup" if code == self._key_field else "исправьте adopt: в маппинге"
+                raise ConfigurationError(f"В портале нет поля {code} для карточек «{kind.word}»: {fix}")
+            return str(row[code] or "").casefold() in asked
 
-        return self._query(kind, {f"@{self._key_field}": list(keys)}, fits, None)
+        return self._query(kind, {f"@{code}": list(texts)}, fits, None)
 
     def _since_query(self, kind: Kind, since: datetime) -> Query:
         def fits(row: Row) -> bool:
@@ -203,6 +218,12 @@ class Finder:
                     card
                     for card in self._cards(entity)
                     if contact in card.contacts and _wanted(card, open_only)
+                ]
+            case ByField(entity, code, value):
+                found = [
+                    card
+                    for card in self._cards(entity)
+                    if value and str(self._rows[entity][card.id].get(code) or "") == value
                 ]
             case CreatedSince(entity, since):
                 least = self.portal_time(since)

@@ -147,7 +147,7 @@ def check(desired: Desired, case: Case, now: datetime, bridge: Bridge) -> None:
     assert desired.wake_at is None or desired.wake_at > now
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(BRIDGES, CARDS, st.lists(STEPS, max_size=12))
 def test_any_history_keeps_the_promise(bridge: Bridge, cards: list[Card], steps: list[Any]) -> None:
     """Every visit in the horizon has exactly one card, and a decision that stands is not sent twice."""
@@ -170,7 +170,7 @@ def test_any_history_keeps_the_promise(bridge: Bridge, cards: list[Card], steps:
     assert len({card.target_id for card in deals}) == len(deals)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(BRIDGES, CARDS, st.lists(STEPS, max_size=10), st.randoms(use_true_random=False))
 def test_a_decision_is_a_function_of_what_it_is_given(
     bridge: Bridge, cards: list[Card], steps: list[Any], order: Any
@@ -188,7 +188,7 @@ def test_a_decision_is_a_function_of_what_it_is_given(
     assert Crm(*mixed_cards).decide(again, history.now, bridge) == first
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(STEPS, max_size=12))
 def test_no_patient_is_told_twice_of_one_time(steps: list[Any]) -> None:
     """Never sends a patient a message twice: the message stage is entered once for a visit's time."""
