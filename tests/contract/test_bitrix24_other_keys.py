@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors import bitrix24
+from connectors.bitrix24 import connector as bitrix24
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.model import ByField, Entity, Needed
 from kreslo.connectors.testing import TargetRig, open_rig

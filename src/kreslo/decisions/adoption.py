@@ -14,7 +14,7 @@ from kreslo.decisions.contacts import Identity, Standing
 from kreslo.decisions.desired import Candidate, ReviewWish
 from kreslo.decisions.fields import text_of
 from kreslo.decisions.texts import text
-from kreslo.decisions.visits import Visit, key_of
+from kreslo.decisions.visit import Visit, key_of
 from kreslo.mapping.model import AppointmentPlan, Bridge
 
 

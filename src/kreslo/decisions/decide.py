@@ -27,7 +27,7 @@ from kreslo.decisions.holdings import holdings
 from kreslo.decisions.leads import later_leads
 from kreslo.decisions.scope import patient_scope
 from kreslo.decisions.texts import text
-from kreslo.decisions.visits import Visit
+from kreslo.decisions.visit import Visit
 from kreslo.mapping.model import AppointmentPlan, Bridge
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef
 from kreslo.records.dates import age

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kreslo.decisions.case import Case, OwnCard, Role
 from kreslo.decisions.chains import Chain
-from kreslo.decisions.visits import key_of
+from kreslo.decisions.visit import key_of
 from kreslo.mapping.model import Bridge
 
 

@@ -11,7 +11,8 @@ from kreslo.decisions.case import Case, Role
 from kreslo.decisions.claims import Claim, entered_at, is_ours
 from kreslo.decisions.desired import DesiredCard, NoteWish, StageWish
 from kreslo.decisions.texts import text
-from kreslo.decisions.visits import Visit, when_of
+from kreslo.decisions.visit import Visit
+from kreslo.decisions.visits import when_of
 from kreslo.mapping.model import Bridge, ClaimPlan
 from kreslo.records import Patient
 

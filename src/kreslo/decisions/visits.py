@@ -22,52 +22,19 @@ from kreslo.decisions.desired import (
 )
 from kreslo.decisions.fields import wishes
 from kreslo.decisions.scope import appointment_scope, local, zone_of
+from kreslo.decisions.stages import speaks, stage_wish
 from kreslo.decisions.status import next_wake, phase_of, status_of
 from kreslo.decisions.texts import moment, phase_name, text
+from kreslo.decisions.visit import Visit, key_of, minute
 from kreslo.mapping.model import (
-    CLOCK_PHASES,
     ENDED_PHASES,
     AppointmentPlan,
     Bridge,
     FieldMode,
     Phase,
-    StageRule,
 )
-from kreslo.records import Appointment, RecordKind, RecordRef
+from kreslo.records import Appointment
 from kreslo.records.codec import encode
-
-
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """One chain with what the clock and the journal say of it. `own`: its card, the older one where it has two;
-    `twins`: its other cards. `scope`: `appointment.…` for expressions. `vanished`: it is gone from the MIS.
-    `confirmation`, `void`: as in `Base`. `said`: message occasions of this time that were entered already, on whichever
-    of the patient's cards: links come and go, and what was said stays said.
-    """
-
-    chain: Chain
-    status: Phase
-    phase: Phase
-    own: OwnCard | None
-    twins: tuple[OwnCard, ...]
-    scope: dict[str, Any]
-    wake_at: datetime | None
-    vanished: bool = False
-    confirmation: str = ""
-    void: str = ""
-    said: frozenset[str] = frozenset()
-
-    @property
-    def last(self) -> Appointment:
-        return self.chain.last
-
-    @property
-    def ahead(self) -> bool:
-        """Whether the patient is still awaited."""
-        return self.phase in CLOCK_PHASES or self.phase is Phase.CONFIRMED
-
-
-def key_of(appointment: Appointment, bridge: Bridge) -> str:
-    return RecordRef(RecordKind.APPOINTMENT, appointment.id).key(bridge.source_id)
 
 
 def visit_of(
@@ -129,7 +96,7 @@ def _said(chain: Chain, case: Case) -> frozenset[str]:
     for card in case.cards:
         for marker in card.base.markers if card.base and card.role is Role.VISIT else ():
             about, _, rest = marker.partition(":")
-            if rest.startswith(f"{_minute(chain.last)}:") and (
+            if rest.startswith(f"{minute(chain.last)}:") and (
                 about in mine or at.get(about) != chain.last.starts_at
             ):
                 said.add(marker)
@@ -204,7 +171,7 @@ def visit_card(
     """
     own, base = visit.own, visit.own.base if visit.own else None
     moved = _moved(visit, base)
-    stage = _stage(visit, plan, base, moved=moved, may_message=may_message, now=now)
+    stage = stage_wish(visit, plan, base, moved=moved, may_message=may_message, now=now)
     if own is None and plan.history is not None and visit.last.starts_at < now - bridge.horizon.past:
         stage = StageWish(stage=plan.history.stage, initial=plan.history.stage, phase=visit.phase)
     fields = wishes(plan.fields, scope)
@@ -247,7 +214,7 @@ def visit_card(
         tasks=_tasks(visit, plan, scope, base, now),
         starts_at=visit.last.starts_at,
         moves=_moves(visit.chain, base),
-        quiet=visit.last.starts_at < now or (stage.stage is None and _speaks(stage.initial, plan)),
+        quiet=visit.last.starts_at < now or (stage.stage is None and speaks(stage.initial, plan)),
         overrule=claim is not None and own is None,
         transfer=claim is not None,
         claimed_from=claimed_from,
@@ -332,81 +299,6 @@ def _moves(chain: Chain, base: Base | None) -> int:
 
 def _moved(visit: Visit, base: Base | None) -> bool:
     return base is not None and base.starts_at is not None and base.starts_at != visit.last.starts_at
-
-
-def _stage(
-    visit: Visit,
-    plan: AppointmentPlan,
-    base: Base | None,
-    *,
-    moved: bool,
-    may_message: bool,
-    now: datetime,
-) -> StageWish:
-    before = base.phase if base else None
-    cause = _cause(visit.phase, before, moved=moved)
-    reopened = before in ENDED_PHASES and visit.phase not in ENDED_PHASES
-    rule = plan.stages.get(visit.phase)
-    if rule is None and (reopened or (cause is Cause.RESCHEDULE and visit.phase is not Phase.ARRIVED)):
-        # The stage it stands on is known to be false: an end that did not come, or the confirmation of the old time.
-        rule = plan.stages[Phase.UPCOMING]
-    silent = not may_message or (visit.ahead and visit.last.starts_at < now)
-    if rule and rule.message:
-        occasion = _occasion(visit, rule)
-        anew = visit.own is None or visit.own.gone
-        here = base is not None and base.stage == rule.stage and occasion in base.markers
-        if occasion in visit.said and (anew or not here):
-            # Told already; a new card, or one that must leave where it stands, waits where nothing is said.
-            rule = _quiet(plan) if anew or reopened or moved else None
-        elif silent:
-            rule = _quiet(plan) if reopened or cause is Cause.RESCHEDULE else None
-    initial = rule or plan.stages[Phase.UPCOMING]
-    if initial.message and silent:
-        initial = _quiet(plan) or initial
-    return StageWish(
-        stage=rule.stage if rule else None,
-        initial=initial.stage,
-        phase=visit.phase,
-        cause=cause,
-        message=bool(rule and rule.message),
-        occasion=_occasion(visit, rule),
-    )
-
-
-def _speaks(stage: StageRef, plan: AppointmentPlan) -> bool:
-    return any(rule.message and rule.stage == stage for rule in plan.stages.values())
-
-
-def _quiet(plan: AppointmentPlan) -> StageRule | None:
-    """Where a card stands whose visit is to come and that may not be on a message stage."""
-    rules = [plan.stages.get(phase) for phase in (Phase.UPCOMING, Phase.TODAY, Phase.TOMORROW)]
-    return next((rule for rule in rules if rule and not rule.message), None)
-
-
-def _occasion(visit: Visit, rule: StageRule | None) -> str:
-    if rule is None or not rule.message:
-        return ""
-    end = f":{_minute(visit.last)}:{rule.stage.stage}"
-    new = f"{visit.chain.first.id}{end}"
-    return next((said for said in sorted(visit.said) if said.endswith(end)), new)
-
-
-def _minute(appointment: Appointment) -> str:
-    return f"{appointment.starts_at:%Y%m%dT%H%M}"
-
-
-def _cause(phase: Phase, before: Phase | None, *, moved: bool) -> Cause:
-    if moved and phase not in ENDED_PHASES:
-        return Cause.RESCHEDULE
-    if before is None:
-        return Cause.MIS
-    if phase in CLOCK_PHASES and before in CLOCK_PHASES:
-        return Cause.CLOCK
-    if before in ENDED_PHASES and phase is not before:
-        return Cause.REVERSAL
-    if before in {Phase.CONFIRMED, Phase.ARRIVED} and (phase in CLOCK_PHASES or phase is Phase.CONFIRMED):
-        return Cause.REVERSAL if phase is not before else Cause.MIS
-    return Cause.MIS
 
 
 def _notes(visit: Visit, bridge: Bridge, base: Base | None, *, moved: bool) -> tuple[NoteWish, ...]:
