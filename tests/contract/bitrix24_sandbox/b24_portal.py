@@ -1,6 +1,5 @@
 """The sandbox portal as tests reach it: in process, and over a real socket."""
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import uvicorn
 
 from connectors.bitrix24.sandbox import sandbox
 from connectors.bitrix24.sandbox.portal import Portal
 from kreslo.connectors.sandboxes import SandboxPlan
+from kreslo.connectors.testing.serving import served
 
 _TLS = ssl.create_default_context()  # never used here, and slow to make for each client
 
@@ -83,25 +82,6 @@ class Rest:
 
     async def deal(self, **fields: Any) -> int:
         return int(await self.call("crm.deal.add", fields=fields))
-
-
-@asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await (
-        server.startup()
-    )  # not serve(): its loop wakes ten times a second, and each test would wait for that
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        # The clients have closed their side; shutdown() would look for that only ten times a second.
-        while server.server_state.connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-        await server.shutdown()
 
 
 @asynccontextmanager
