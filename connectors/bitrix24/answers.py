@@ -76,12 +76,15 @@ PERMISSION_PAUSE = 300.0
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A call that did not succeed. `text` is the portal's own, masked."""
+    """A call that did not succeed. `text` is the portal's own, masked; `seconds`: how long an answer was waited for,
+    where none came.
+    """
 
     verdict: Verdict
     code: str = ""
     text: str = ""
     retry_after: float | None = None
+    seconds: float = 0.0
 
     @property
     def gone(self) -> bool:

@@ -5,52 +5,41 @@
   outcome is that of the failed one: an update can be sent again whole, since every one of its calls sets a state and
   none adds to it. A permanent refusal then says in its message that part has been applied.
 - A refused login or right is `TRANSIENT` with a long pause: nothing is wrong with the card.
-- When a whole request fails, what was to follow in later requests is not sent at all.
+- Several requests are under way at once, so that the portal's slowness does not add up. It begins with one, and each
+  that succeeds lets another in. When a whole request fails, those that were to follow are not sent at all.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 
-import msgspec
-
-from connectors.bitrix24.answers import PERMISSION_PAUSE, Refusal, Verdict
-from connectors.bitrix24.client import BATCH, Answer, Client, Reply
-from connectors.bitrix24.wire import masked, sketch
-from connectors.bitrix24.writing import Step, Writer
+from connectors.bitrix24.answers import PERMISSION_PAUSE, Refusal, Verdict, judge
+from connectors.bitrix24.client import Answer, Client, Reply
+from connectors.bitrix24.packing import Packed, Packer, Parcel, Work
+from connectors.bitrix24.wire import masked, section, sketch
+from connectors.bitrix24.writing import BUNDLE_METHOD, Step, Writer
 from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind
 from kreslo.connectors.model import Card, Change, CreateCard, Outcome, OutcomeKind, UpdateCard
 
 _NOT_SENT = Refusal(Verdict.OUTAGE, "", "не отправлено: предыдущий запрос остался без ответа", 10.0)
 _STOPS = (Verdict.LIMIT, Verdict.OUTAGE, Verdict.UNKNOWN)
+_PATIENCE = 10.0  # seconds that a method's working time is waited for before its changes are given back
+_REQUIRED = "crm_field_error_required"
 
 
 class Pace:
-    """How many writes one request holds. All of them share the portal's 60 seconds, so a slow request makes the next
-    one smaller.
-    """
+    """What one portal's sending has learned. `lanes`: requests that may be under way at once."""
 
-    _least = 5
-    _slow = 20.0
-    _fast = 8.0
+    _most = 8
 
-    def __init__(self) -> None:
-        self.size = 25
+    def __init__(self, client: Client) -> None:
+        self.packer = Packer(client.operating)
+        self.lanes = 1
 
-    def took(self, seconds: float, sent: int) -> None:
-        if seconds > self._slow:
-            self.size = max(self._least, min(self.size, sent) // 2)
-        elif seconds < self._fast and sent >= self.size:
-            self.size = min(BATCH, self.size + 5)
+    def succeeded(self) -> None:
+        self.lanes = min(self._most, self.lanes + 1)
 
-
-class _Work(msgspec.Struct):
-    """A change on its way: its calls, how many have succeeded, and how it ended."""
-
-    change: Change
-    steps: list[Step]
-    done: int = 0
-    target_id: str = ""
-    missed: str = ""
-    refusal: Refusal | None = None
+    def failed(self) -> None:
+        self.lanes = 1
 
 
 async def send(
@@ -65,7 +54,7 @@ async def send(
     field codes whose values may stand in the journal's sketch of a request.
     """
     outcomes: dict[str, Outcome] = {}
-    works: list[_Work] = []
+    works: list[Work] = []
     for change in changes:
         try:
             steps = writer.steps(change, _seen_by(change, seen))
@@ -78,48 +67,129 @@ async def send(
                 change, OutcomeKind.TRANSIENT, error.message, ErrorKind.CONFIGURATION, PERMISSION_PAUSE
             )
         else:
-            works.append(_Work(change, steps, target_id=_card_id(change)))
-    await _run(client, works, pace)
+            works.append(Work(change, steps, target_id=_card_id(change)))
+    await _Sending(client, works, pace).run()
     outcomes |= {work.change.intent: _outcome(work, plain) for work in works}
     return [outcomes[change.intent] for change in changes]
 
 
-async def _run(client: Client, works: Sequence[_Work], pace: Pace) -> None:
-    """All first calls, then the second calls of what succeeded, and so on: a change's own calls stay in order, and one
-    that failed is not followed by the next.
-    """
-    stopped = False
-    while waiting := [work for work in works if work.refusal is None and work.done < len(work.steps)]:
-        while waiting:
-            part, waiting = _part(waiting, pace.size)
-            if stopped:
-                for work in part:
-                    work.refusal = _NOT_SENT
-                continue
-            steps = [work.steps[work.done] for work in part]
-            calls = [call for step in steps for call in (step.call, step.check) if call is not None]
-            answers = await client.tell(calls)
-            pace.took(client.last_seconds, len(part))
-            told = iter(answers)
-            for work, step in zip(part, steps, strict=True):
-                reply = next(told)
-                _take(work, step, reply, next(told) if step.check is not None else reply)
-            stopped = _whole_failed(answers)
+class _Sending:
+    """One `send`: what waits, what is under way."""
+
+    def __init__(self, client: Client, works: Sequence[Work], pace: Pace) -> None:
+        self._client = client
+        self._waiting = [work for work in works if work.ready]
+        self._pace = pace
+        self._busy: set[tuple[str, str]] = set()
+        self._stopped = False
+
+    async def run(self) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while self._waiting or under_way:
+                while not self._stopped and len(under_way) < self._pace.lanes and (packed := self._pack()):
+                    under_way.add(asyncio.create_task(self._request(packed)))
+                if under_way:
+                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                elif self._stopped:
+                    for work in self._waiting:
+                        work.refusal = _NOT_SENT
+                    self._waiting = []
+                else:
+                    await self._pause()
+        finally:
+            for task in under_way:
+                task.cancel()
+
+    def _pack(self) -> Packed | None:
+        packed = self._pace.packer.pack(self._waiting, self._busy)
+        if not packed.parcels:
+            return None
+        for method, seconds in packed.seconds.items():
+            self._client.operating.begin(method, seconds)
+        taken = {id(work) for work in packed.works}
+        self._waiting = [work for work in self._waiting if id(work) not in taken]
+        self._busy.update(work.card for work in packed.works)
+        return packed
+
+    async def _pause(self) -> None:
+        """Nothing is under way and nothing fits: its methods have used up their working time."""
+        waits = {id(work): self._pace.packer.wait_for(work) for work in self._waiting}
+        if (least := min(waits.values())) <= _PATIENCE:
+            await self._client.sleep(max(least, 0.1))
+            return
+        for work in self._waiting:
+            work.refusal = Refusal(Verdict.BLOCKED, "OPERATION_TIME_LIMIT", "", waits[id(work)])
+        self._waiting = []
+
+    async def _request(self, packed: Packed) -> None:
+        try:
+            calls = [
+                call for parcel in packed.parcels for call in (parcel.call, parcel.check) if call is not None
+            ]
+            replies = await self._client.tell(calls)
+        finally:
+            for method, seconds in packed.seconds.items():
+                self._client.operating.end(method, seconds)
+        told = iter(replies)
+        for parcel in packed.parcels:
+            reply = next(told)
+            judged = next(told) if parcel.check is not None else reply
+            for work, own in self._shared(parcel, reply):
+                _take(work, work.step, own, judged if parcel.check is not None else own)
+        if _whole_failed(replies):
+            self._stopped = True
+            self._pace.failed()
+        else:
+            self._pace.succeeded()
+        self._busy.difference_update(work.card for work in packed.works)
+        self._waiting = [work for work in packed.works if work.ready] + self._waiting
+
+    def _shared(self, parcel: Parcel, reply: Reply) -> Iterator[tuple[Work, Reply]]:
+        """What the answer to one command says of each of its works. Those of which it says nothing stay ready, and are
+        sent another way: by themselves, or not by a method that the portal does not have.
+        """
+        if isinstance(reply, Refusal) and reply.verdict is Verdict.BLOCKED:
+            return  # the method is parked now: another one takes them, or they are given back
+        if parcel.call.method != BUNDLE_METHOD:
+            for work in parcel.works:
+                if self._misfit(work, parcel, reply):
+                    work.alone = True
+                else:
+                    yield work, reply
+            return
+        if isinstance(reply, Refusal):
+            if reply.verdict is Verdict.CONFIGURATION:
+                self._pace.packer.bundles = False
+                return
+            # The portal answers for each card; where it refuses the whole, it does not say after how many.
+            whole = (
+                Refusal(Verdict.UNKNOWN, reply.code, reply.text) if reply.verdict is Verdict.DATA else reply
+            )
+            yield from ((work, whole) for work in parcel.works)
+            return
+        items = list(section(section(reply.result).get("items")).values())
+        for at, work in enumerate(parcel.works):
+            item = section(items[at]) if len(items) == len(parcel.works) else {}
+            if "error" in item:
+                yield work, judge(200, item["error"], item.get("error_description"))
+            else:
+                yield work, Answer(item)
+
+    def _misfit(self, work: Work, parcel: Parcel, reply: Reply) -> bool:
+        """crm.item.add insists on fields that crm.deal.add does not: then the card waits for the latter."""
+        spare = work.step.spare
+        return (
+            spare is not None
+            and parcel.call is spare
+            and isinstance(reply, Refusal)
+            and reply.code.lower() == _REQUIRED
+        )
 
 
-def _part(works: Sequence[_Work], size: int) -> tuple[list[_Work], list[_Work]]:
-    """As many works as fit one request, and the rest."""
-    taken, calls = 0, 0
-    while taken < min(size, len(works)):
-        step = works[taken].steps[works[taken].done]
-        calls += 1 if step.check is None else 2
-        if calls > BATCH:
-            break
-        taken += 1
-    return list(works[:taken]), list(works[taken:])
-
-
-def _take(work: _Work, step: Step, reply: Reply, judged: Reply) -> None:
+def _take(work: Work, step: Step, reply: Reply, judged: Reply) -> None:
     if isinstance(reply, Refusal):
         work.refusal = reply
         return
@@ -143,7 +213,7 @@ def _whole_failed(replies: Sequence[Reply]) -> bool:
     return all(one.verdict in _STOPS for one in refusals)
 
 
-def _outcome(work: _Work, plain: frozenset[str]) -> Outcome:
+def _outcome(work: Work, plain: frozenset[str]) -> Outcome:
     request = "; ".join(sketch(step.call, plain) for step in work.steps)
     if work.refusal is None:
         if work.missed:

@@ -4,7 +4,7 @@ Reads are repeated here, a bounded number of times. Writes are sent once; what i
 and whoever asked must look before it sends again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.bitrix24.answers import Refusal, Verdict, judge
 from connectors.bitrix24.limits import Operating, bucket_of
-from connectors.bitrix24.options import Bitrix24Options, is_loopback
+from connectors.bitrix24.options import Bitrix24Options, Plan, is_loopback
 from connectors.bitrix24.wire import Call, guard_logs, masked, section
 from kreslo.connectors.contract import Seams
 
@@ -24,6 +24,8 @@ _ATTEMPTS = 5
 _LONGEST_PARK = 90.0  # a read waits this long for a blocked method; longer is the caller's to decide
 _LONGEST_BACKOFF = 30.0
 _HOPS = 3
+_GATEWAY_TIMEOUT = 60.0
+_CUT_OFF = 50.0  # seconds: a request without an answer after this was cut off at the portal's 60
 _AGAIN = frozenset((Verdict.LIMIT, Verdict.BLOCKED, Verdict.OUTAGE, Verdict.UNKNOWN))
 
 
@@ -41,8 +43,8 @@ Reply = Answer | Refusal
 class Client:
     """One portal as one webhook sees it.
 
-    `skew`: seconds by which the portal's clock is ahead of ours, as of the last answer. `moved_to`: the host that the
-    portal redirected us to, "" while it has not. `last_seconds`: how long the last request took.
+    `operating`: working time of the methods, and by how much the portal's clock is ahead of ours. `moved_to`: the host
+    that the portal redirected us to, "" while it has not.
     """
 
     def __init__(self, options: Bitrix24Options, seams: Seams) -> None:
@@ -51,19 +53,29 @@ class Client:
         self._clock = seams.clock
         self._chance = seams.chance
         self._bucket = bucket_of(seams.clock, options.host, options.plan)
-        self._operating = Operating(seams.clock)
+        self.operating = Operating(seams.clock)
         self._http = httpx.AsyncClient(
             transport=seams.transport,
             timeout=httpx.Timeout(options.timeout, connect=10.0),
             follow_redirects=False,
             headers={"Accept": "application/json"},
         )
-        self.skew = 0.0
         self.moved_to = ""
-        self.last_seconds = 0.0
 
     def __repr__(self) -> str:
         return f"Client({masked(self._base)})"
+
+    @property
+    def skew(self) -> float:
+        """Seconds by which the portal's clock is ahead of ours, as of the last answer."""
+        return self.operating.skew
+
+    def learned(self, plan: Plan) -> None:
+        """The portal's plan, as it told it."""
+        self._bucket.learned(plan)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -99,14 +111,33 @@ class Client:
             if (
                 again and refusal.verdict is not Verdict.BLOCKED
             ):  # a blocked one is parked: `_wait_for` knows how long
-                spread = 1.5 + self._chance.random()
-                most = max(tries[index] for index in again)
-                await self._clock.sleep(min(2.0 ** (most - 1) * spread, _LONGEST_BACKOFF))
+                await self._back_off(max(tries[index] for index in again))
             waiting = again + waiting[BATCH:]
         return [reply for reply in replies if reply is not None]
 
+    async def ask_together(self, calls: Mapping[str, Call]) -> dict[str, Reply]:
+        """Read up to 50 calls in one request, where later ones use the results of earlier ones by their keys
+        (`$result[key]…`); asked again whole. Keys must not be numbers. Raises as `ask_all` does.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            await self._wait_for([call.method for call in calls.values()])
+            replies = dict(zip(calls, await self._send_batch(calls), strict=True))
+            failed = [
+                reply for reply in replies.values() if isinstance(reply, Refusal) and reply.verdict in _AGAIN
+            ]
+            if not failed:
+                return replies
+            if attempt == _ATTEMPTS:
+                raise _given_up(failed[0]).error("batch")
+            await self._back_off(attempt)
+        raise AssertionError
+
+    async def _back_off(self, attempt: int) -> None:
+        spread = 1.5 + self._chance.random()
+        await self._clock.sleep(min(2.0 ** (attempt - 1) * spread, _LONGEST_BACKOFF))
+
     async def _wait_for(self, methods: Sequence[str]) -> None:
-        parked = max(self._operating.parked_for(method) for method in methods)
+        parked = max(self.operating.parked_for(method) for method in methods)
         if parked > _LONGEST_PARK:
             raise Refusal(Verdict.BLOCKED, "OPERATION_TIME_LIMIT", "", parked).error(
                 ", ".join(sorted(set(methods)))
@@ -122,7 +153,7 @@ class Client:
         """
         replies: list[Reply | None] = [None] * len(calls)
         for index, call in enumerate(calls):
-            if (parked := self._operating.parked_for(call.method)) > 0:
+            if (parked := self.operating.parked_for(call.method)) > 0:
                 replies[index] = Refusal(Verdict.BLOCKED, "OPERATION_TIME_LIMIT", "", parked)
         sent = [index for index, reply in enumerate(replies) if reply is None]
         for index, reply in zip(sent, await self._send_all([calls[index] for index in sent]), strict=True):
@@ -135,7 +166,8 @@ class Client:
         batched = [call for call in calls if not call.solo]
         if len(batched) < 2:
             return [await self._send_one(call) for call in calls]
-        told = iter(await self._send_batch(batched))
+        # The keys must not be numbers: PHP would make lists of the answer's maps.
+        told = iter(await self._send_batch({f"c{index:04}": call for index, call in enumerate(batched)}))
         return [await self._send_one(call) if call.solo else next(told) for call in calls]
 
     async def _send_one(self, call: Call) -> Reply:
@@ -144,17 +176,18 @@ class Client:
         if isinstance(body, Refusal):
             if body.verdict is Verdict.BLOCKED:
                 body = self._park(call.method, None, body)
+            self._lost([call], body)
             return body
-        self._operating.told(call.method, body.get("time"))
+        self.operating.told(call.method, body.get("time"), call.items)
         return Answer(body["result"], _number(body.get("next")), _number(body.get("total")))
 
-    async def _send_batch(self, calls: Sequence[Call]) -> list[Reply]:
-        await self._slow_down([call.method for call in calls])
-        # The keys must not be numbers: PHP would make lists of the answer's maps.
-        keys = [f"c{index:04}" for index in range(len(calls))]
-        commands = {key: call.command() for key, call in zip(keys, calls, strict=True)}
-        body = await self._post("batch", {"halt": 0, "cmd": commands})
+    async def _send_batch(self, calls: Mapping[str, Call]) -> list[Reply]:
+        await self._slow_down([call.method for call in calls.values()])
+        body = await self._post(
+            "batch", {"halt": 0, "cmd": {key: call.command() for key, call in calls.items()}}
+        )
         if isinstance(body, Refusal):
+            self._lost(list(calls.values()), body)
             return [body] * len(calls)
         outer = body["result"]
         if not isinstance(outer, dict) or "result" not in outer:
@@ -162,8 +195,8 @@ class Client:
         results, errors = section(outer["result"]), section(outer.get("result_error"))
         times, pages, totals = (section(outer.get(f"result_{name}")) for name in ("time", "next", "total"))
         replies: list[Reply] = []
-        for key, call in zip(keys, calls, strict=True):
-            self._operating.told(call.method, times.get(key))
+        for key, call in calls.items():
+            self.operating.told(call.method, times.get(key), call.items)
             if key in errors:
                 error = (
                     errors[key] if isinstance(errors[key], dict) else {"error_description": str(errors[key])}
@@ -178,13 +211,20 @@ class Client:
                 replies.append(Refusal(Verdict.UNKNOWN, "", "the batch was cut off before this command"))
         return replies
 
+    def _lost(self, calls: Sequence[Call], refusal: Refusal) -> None:
+        """A request that the portal cut off for its length tells what its calls cost: more than was thought."""
+        if refusal.verdict is Verdict.UNKNOWN and refusal.seconds >= _CUT_OFF:
+            items = sum(call.items for call in calls)
+            for method in {call.method for call in calls}:
+                self.operating.lost(method, items, refusal.seconds)
+
     async def _slow_down(self, methods: Sequence[str]) -> None:
-        if (delay := self._operating.delay(methods)) > 0:
+        if (delay := self.operating.delay(methods)) > 0:
             await self._clock.sleep(delay)
 
     def _park(self, method: str, time: Any, refusal: Refusal) -> Refusal:
-        self._operating.blocked(method, time)
-        wait = self._operating.parked_for(method)
+        self.operating.blocked(method, time)
+        wait = self.operating.parked_for(method)
         return Refusal(refusal.verdict, refusal.code, refusal.text, wait)
 
     async def _post(self, method: str, params: dict[str, Any]) -> dict[str, Any] | Refusal:
@@ -197,9 +237,9 @@ class Client:
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
                 return Refusal(Verdict.OUTAGE, "", f"{type(error).__name__}: {masked(str(error))}", 10.0)
             except httpx.RequestError as error:
-                return Refusal(Verdict.UNKNOWN, "", f"{type(error).__name__}: {masked(str(error))}")
-            finally:
-                self.last_seconds = self._clock.monotonic() - started
+                seconds = self._clock.monotonic() - started
+                text = f"{type(error).__name__}: {masked(str(error))}"
+                return Refusal(Verdict.UNKNOWN, "", text, seconds=seconds)
             if not response.is_redirect:
                 return self._read(response)
             if (refusal := self._follow(response, method)) is not None:
@@ -222,7 +262,8 @@ class Client:
         try:
             body = response.json()
         except ValueError:  # HTML of the front-end proxy, or a cut body
-            return Refusal(Verdict.UNKNOWN, "", f"HTTP {response.status_code} without JSON")
+            cut = _GATEWAY_TIMEOUT if response.status_code == httpx.codes.GATEWAY_TIMEOUT else 0.0
+            return Refusal(Verdict.UNKNOWN, "", f"HTTP {response.status_code} without JSON", seconds=cut)
         if not isinstance(body, dict):
             return Refusal(
                 Verdict.UNKNOWN, "", f"HTTP {response.status_code} with a body that is no envelope"
@@ -236,7 +277,7 @@ class Client:
             return Refusal(Verdict.UNKNOWN, "", f"HTTP {response.status_code} without a result")
         time = body.get("time")
         if isinstance(time, dict) and isinstance(finish := time.get("finish"), int | float):
-            self.skew = float(finish) - self._clock.now().timestamp()
+            self.operating.skew = float(finish) - self._clock.now().timestamp()
         return body
 
 

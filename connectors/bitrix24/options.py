@@ -14,6 +14,7 @@ HOME_ZONES = ("bitrix24.ru", "bitrix24.by", "bitrix24.kz", "bitrix24.uz", "bitri
 class Plan(StrEnum):
     """The portal's plan, which sets its request limit (Bitrix24 REST documentation, «Limits»)."""
 
+    AUTO = "auto"  # as the portal itself tells; the standard one where it does not
     STANDARD = "standard"  # 2 requests a second, 50 at once
     ENTERPRISE = "enterprise"  # 5 a second, 250 at once
 
@@ -27,8 +28,12 @@ class Bitrix24Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     webhook: SecretStr
-    plan: Plan = Plan.STANDARD
+    plan: Plan = Plan.AUTO
     timeout: Annotated[float, Field(gt=60, le=600)] = 70.0
+    settle: Annotated[float, Field(gt=0, le=600)] = 75.0
+    """Seconds after which an unanswered write is as it will be: the longest request (60 in the cloud) and the index
+    behind it. A portal of one's own may have a shorter limit.
+    """
     key_field: Annotated[str, Field(pattern=r"^UF_CRM_[A-Z0-9_]{1,43}$")] = "UF_CRM_KRESLO_KEY"
     user: str = ""
     """Id of the technical user whose webhook this is; "" asks the portal."""

@@ -14,10 +14,14 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w.-]+")
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One method with its parameters: nested dicts, lists, texts and numbers. None is not a value here."""
+    """One method with its parameters: nested dicts, lists, texts and numbers. None is not a value here. `items`: how
+    many cards it makes, where a method makes several; `chained`: its `$result[…]` is meant.
+    """
 
     method: str
     params: dict[str, Any] = {}
+    items: int = 1
+    chained: bool = False
 
     def command(self) -> str:
         """As a command of `batch`: inside a JSON body its values are encoded once."""
@@ -27,7 +31,7 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def solo(self) -> bool:
         """Whether it must be sent by itself: inside a batch the portal would replace `$result[…]` in any text."""
-        return any("$result[" in value for _, value in _pairs("", self.params))
+        return not self.chained and any("$result[" in value for _, value in _pairs("", self.params))
 
 
 def query_string(params: Mapping[str, Any]) -> str:

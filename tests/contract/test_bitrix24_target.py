@@ -225,11 +225,12 @@ async def test_after_a_request_without_an_answer_the_rest_is_not_sent(rig: Targe
 
 async def test_a_method_that_has_used_its_time_up_is_parked_and_others_go_on(rig: TargetRig) -> None:
     deal = await create(rig)
-    await rig.control("POST", "costs", {"crm.deal.add": 60.0})
+    await rig.control("POST", "costs", {"crm.deal.add": 60.0, "crm.item.add": 60.0})
     outcomes = []
-    for at in range(12):
+    for at in range(20):
         outcomes += await rig.apply(CreateCard(entity=Entity.DEAL, key=f"k/{at}"))
-    assert [one.kind for one in outcomes] == [OutcomeKind.CONFIRMED] * 8 + [OutcomeKind.TRANSIENT] * 4
+    # crm.deal.add and crm.item.add have eight minutes each
+    assert [one.kind for one in outcomes] == [OutcomeKind.CONFIRMED] * 16 + [OutcomeKind.TRANSIENT] * 4
     assert outcomes[-1].error is ErrorKind.LIMIT
     assert outcomes[-1].retry_after is not None
     assert 0 < outcomes[-1].retry_after <= 600
@@ -242,13 +243,13 @@ async def test_a_method_that_has_used_its_time_up_is_parked_and_others_go_on(rig
 
 async def test_a_limit_that_is_lower_than_told_is_heeded_when_it_is_met(rig: TargetRig) -> None:
     await rig.control("POST", "limits", {"operating_limit": 100.0})
-    await rig.control("POST", "costs", {"crm.deal.add": 60.0})
+    await rig.control("POST", "costs", {"crm.deal.add": 60.0, "crm.item.add": 60.0})
     outcomes = []
-    for at in range(4):
+    for at in range(6):
         outcomes += await rig.apply(CreateCard(entity=Entity.DEAL, key=f"k/{at}"))
     kinds = [one.kind for one in outcomes]
-    assert kinds == [OutcomeKind.CONFIRMED] * 2 + [OutcomeKind.TRANSIENT] * 2
-    assert (await rig.control("GET", "stats"))["operating_refusals"] == 1
+    assert kinds == [OutcomeKind.CONFIRMED] * 4 + [OutcomeKind.TRANSIENT] * 2
+    assert (await rig.control("GET", "stats"))["operating_refusals"] == 2
 
 
 async def test_a_number_that_more_people_share_than_the_index_names_is_found_whole(rig: TargetRig) -> None:

@@ -12,12 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from connectors.bitrix24.sandbox import batch
 from connectors.bitrix24.sandbox.board import shown as board_shown
 from connectors.bitrix24.sandbox.control import control_routes
-from connectors.bitrix24.sandbox.dispatch import Reply, Request, handle, refuse_too_many
+from connectors.bitrix24.sandbox.dispatch import CutOffError, Reply, Request, handle, refuse_too_many
 from connectors.bitrix24.sandbox.portal import Portal
 from connectors.bitrix24.sandbox.striking import answer_to
 from kreslo.connectors.sandboxing import php
 from kreslo.connectors.sandboxing.board import board_routes
-from kreslo.connectors.sandboxing.striking import strike
+from kreslo.connectors.sandboxing.striking import gateway_page, strike
 
 JSON = "application/json; charset=utf-8"
 
@@ -48,11 +48,21 @@ class _Rest:
             names += [batch.method_of(command) for _, command in batch.commands(request.params)]
         fault = self._portal.faults.strike(names)
         if fault is None or fault.commits:
-            reply = handle(self._portal, request, commands=fault.commands if fault else None)
+            try:
+                reply = handle(self._portal, request, commands=fault.commands if fault else None)
+            except CutOffError:
+                await self._work(self._portal.switches.request_limit)
+                await gateway_page("504 Gateway Time-out")(scope, receive, send)
+                return
+            await self._work(reply.seconds)
             if fault is None:
                 await _response(reply)(scope, receive, send)
                 return
         await strike(fault, answer_to(fault), scope, receive, send)
+
+    async def _work(self, seconds: float) -> None:
+        if self._portal.switches.work_takes_time:
+            await self._portal.clock.sleep(seconds)
 
 
 async def _read(http: HttpRequest) -> Request:

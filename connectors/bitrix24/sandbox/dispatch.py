@@ -4,6 +4,7 @@ Bucket (503) · the method exists (404) · webhook · scope · operating time (4
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -29,8 +30,15 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
+    """`seconds`: how long the portal worked on it."""
+
     status: int
     body: dict[str, Any]
+    seconds: float = 0.0
+
+
+class CutOffError(Exception):
+    """The request took longer than the gateway waits. What was done by then stays done."""
 
 
 def refuse_too_many(portal: Portal, request: Request) -> Reply | None:
@@ -50,22 +58,26 @@ def refusal(portal: Portal, error: RestError) -> Reply:
 
 
 def handle(portal: Portal, request: Request, *, commands: int | None = None) -> Reply:
-    """Answer a request that the bucket let through."""
+    """Answer a request that the bucket let through. Raises CutOffError."""
     start = portal.clock.now().timestamp()
+    spent = 0.0
     try:
         if request.method.lower() == "batch":
             _authorise(portal, request)
-            result, cost = _batch(portal, request, commands)
-            return Reply(200, {"result": result, "time": _time(portal, start, cost)})
+            result, spent = _batch(portal, request, commands)
+            return Reply(200, {"result": result, "time": _time(portal, start, spent)}, spent)
         answer, time = _call(portal, request, request.method, request.params)
     except RestError as error:
         return refusal(portal, error)
+    spent = time["duration"]
+    if spent > portal.switches.request_limit:
+        raise CutOffError
     body: dict[str, Any] = {"result": answer.result}
     if answer.next is not None:
         body["next"] = answer.next
     if answer.total is not None:
         body["total"] = answer.total
-    return Reply(200, {**body, "time": time})
+    return Reply(200, {**body, "time": time}, spent)
 
 
 def _authorise(portal: Portal, request: Request) -> None:
@@ -85,16 +97,21 @@ def _batch(portal: Portal, request: Request, limit: int | None) -> tuple[dict[st
 
     def run(name: str, params: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:
         nonlocal spent
+        if spent > portal.switches.request_limit:
+            raise CutOffError
         portal.stats.command(name.lower())
-        answer, time = _call(portal, request, name, params)
+        answer, time = _call(portal, request, name, params, after=spent)
         spent += time["duration"]
         return answer, time
 
-    return batch.run(request.params, run, limit=limit), spent
+    result = batch.run(request.params, run, limit=limit)
+    if spent > portal.switches.request_limit:
+        raise CutOffError
+    return result, spent
 
 
 def _call(
-    portal: Portal, request: Request, name: str, params: Mapping[str, Any]
+    portal: Portal, request: Request, name: str, params: Mapping[str, Any], *, after: float = 0.0
 ) -> tuple[Answer, dict[str, Any]]:
     method = methods.find(name)
     if method is None:
@@ -104,13 +121,13 @@ def _call(
         raise _no_scope()
     credential = f"{request.user_id}/{request.code}"
     key = method.name.lower()
-    clock = portal.clock.now().timestamp()
+    clock = portal.clock.now().timestamp() + (after if portal.switches.work_takes_time else 0.0)
     if portal.operating.blocked(credential, key, clock):
         portal.stats.operating_refusals += 1
         raise system_error("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
     own = {name: value for name, value in params.items() if name not in _SERVICE}
     start = php.integer(params["start"]) if "start" in params else None
-    cost = cost_of(portal.switches.costs, key)
+    cost = cost_of(portal.switches.costs, key) * method.items(own)
     portal.operating.spend(credential, key, clock, cost)
     result = method.run(Call(portal, int(request.user_id), credential, own, start))
     answer = result if isinstance(result, Answer) else Answer(result)
@@ -120,17 +137,21 @@ def _call(
 def _time(
     portal: Portal, start: float, cost: float, credential: str = "", method: str = ""
 ) -> dict[str, Any]:
-    now = portal.clock.now()
-    shown = moments.show_datetime(now, portal.zone)
+    # Where the work takes no time of the clock's, it has ended when it began: a client sets its clock by `finish`.
+    finish = start + cost if portal.switches.work_takes_time else start
     block: dict[str, Any] = {
         "start": start,
-        "finish": start + cost,
+        "finish": finish,
         "duration": cost,
         "processing": cost,
-        "date_start": shown,
-        "date_finish": shown,
+        "date_start": _shown(portal, start),
+        "date_finish": _shown(portal, finish),
     }
     if method:
-        block["operating_reset_at"] = portal.operating.reset_at(credential, method, now.timestamp())
-        block["operating"] = portal.operating.total(credential, method, now.timestamp())
+        block["operating_reset_at"] = portal.operating.reset_at(credential, method, start)
+        block["operating"] = portal.operating.total(credential, method, start)
     return block
+
+
+def _shown(portal: Portal, at: float) -> str:
+    return moments.show_datetime(datetime.fromtimestamp(at, UTC), portal.zone)

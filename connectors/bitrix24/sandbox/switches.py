@@ -18,7 +18,9 @@ _DEFAULT_COSTS: dict[str, float] = {
 
 class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`rate`, `burst`: the leaky bucket, requests a second and its size. `operating_limit`, `operating_threshold`:
-    seconds. `costs`: seconds of operating time a method, `*` at either end stands for anything.
+    seconds. `costs`: seconds of operating time a method (a card of crm.item.batchImport), `*` at either end stands for
+    anything. `request_limit`: seconds of work after which the gateway gives up on a request; `work_takes_time`: whether
+    that work passes on the clock.
     """
 
     preset: Literal["clinic"] = "clinic"
@@ -30,6 +32,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     operating_limit: float = 480.0
     operating_threshold: float = 0.1
     costs: dict[str, float] = msgspec.field(default_factory=lambda: dict(_DEFAULT_COSTS))
+    request_limit: float = 60.0
+    work_takes_time: bool = False
     legacy_total_minus_one: int | None = 0
     opportunity_alone_manual: bool = True
     lead_id_on_update: bool = False

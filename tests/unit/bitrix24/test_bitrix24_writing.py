@@ -65,7 +65,7 @@ def calls(action: Any, seen: Card | None = None) -> list[tuple[str, dict[str, An
 
 async def applied(wire: Wire, *actions: Any) -> list[Outcome]:
     changes = [Change(f"i{at}", action) for at, action in enumerate(actions)]
-    return await send(wire.client, WRITER, changes, {}, Pace(), frozenset())
+    return await send(wire.client, WRITER, changes, {}, Pace(wire.client), frozenset())
 
 
 def test_contacts_come_before_fields_and_another_funnel_last() -> None:
@@ -222,15 +222,3 @@ async def test_a_field_that_may_not_be_written_is_a_wrong_setting() -> None:
         (outcome,) = await applied(wire, UpdateCard(entity=Entity.DEAL, id="5", fields={"CLOSED": True}))
         assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.CONFIGURATION)
         assert wire.requests == []
-
-
-def test_slow_requests_make_the_next_ones_smaller_and_quick_ones_larger_again() -> None:
-    pace = Pace()
-    sizes = []
-    for seconds in (30, 30, 50, 1, 1, 12):
-        pace.took(seconds, pace.size)
-        sizes.append(pace.size)
-    assert sizes == [12, 6, 5, 10, 15, 15]
-    for _ in range(20):
-        pace.took(0.1, pace.size)
-    assert pace.size == 50

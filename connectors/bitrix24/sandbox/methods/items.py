@@ -26,9 +26,13 @@ def methods() -> list[Method]:
         "delete": _delete,
         "fields": _fields,
         "import": _import,
-        "batchImport": _batch_import,
     }
-    return [Method(f"crm.item.{act}", "crm", run) for act, run in acts.items()]
+    found = [Method(f"crm.item.{act}", "crm", run) for act, run in acts.items()]
+    return [*found, Method("crm.item.batchImport", "crm", _batch_import, _asked)]
+
+
+def _asked(params: dict[str, Any]) -> int:
+    return max(1, len(php.members(params.get("data"))))
 
 
 def _add(call: Call) -> dict[str, Any]:
@@ -69,8 +73,17 @@ def _batch_import(call: Call) -> dict[str, Any]:
         raise missing_argument("data")
     rows = php.members(data)
     if len(rows) > _IMPORT_AT_ONCE:
-        raise RestError("INVALID_ARG_VALUE", f"Number of items is more than {_IMPORT_AT_ONCE}")
-    return {"items": [{"item": {"id": _imported(call, kind, row)}} for row in rows]}
+        text = f"You cannot import more than {_IMPORT_AT_ONCE} items"
+        raise RestError("MAX_IMPORT_BATCH_SIZE_EXCEEDED", text)
+    return {"items": [_imported_one(call, kind, row) for row in rows]}
+
+
+def _imported_one(call: Call, kind: Kind, row: Any) -> dict[str, Any]:
+    """A card that cannot be made is told in its place; the others are made."""
+    try:
+        return {"item": {"id": _imported(call, kind, row)}}
+    except RestError as error:
+        return error.body()
 
 
 def _imported(call: Call, kind: Kind, raw: Any) -> int:
