@@ -89,6 +89,7 @@ def remove(account: Account, card: Card, author: Author, *, merged_into: int | N
     card.deleted_at = account.now()
     card.updated_at = card.deleted_at
     card.updated_by = author.user_id
+    _let_go(account, card)
     account.stores[card.kind].remove(card, to_trash=merged_into is None)
     account.indexes[card.kind].forget(card.id, account.clock.monotonic())
     account.deleted.append(
@@ -106,6 +107,19 @@ def remove(account: Account, card: Card, author: Author, *, merged_into: int | N
         place = {"status_id": card.status_id, "pipeline_id": card.pipeline_id}
         told = {"id": card.id, **(place if card.kind is Kind.LEAD else {"type": card.kind.one})}
         tell(account, Told(f"delete_{card.kind.one}", _top(card.kind), "delete", told), author)
+
+
+def _let_go(account: Account, card: Card) -> None:
+    """Nothing hangs on a card that is gone."""
+    for kind in (Kind.LEAD, Kind.CONTACT):
+        store = account.stores[kind]
+        for holder in store.of(card.kind, card.id):
+            store.unlink(holder)
+            if card.kind is Kind.CONTACT:
+                holder.contacts = one_main([one for one in holder.contacts if one.contact_id != card.id])
+            else:
+                holder.company_id = None
+            store.link(holder)
 
 
 def tell(account: Account, told: Told, author: Author) -> None:

@@ -89,9 +89,11 @@ async def test_staff_cannot_write_a_field_of_the_api(api: Api) -> None:
 async def test_deleted_cards_lie_in_the_trash_and_hardly_anything_is_left(account: Build) -> None:
     async with account() as api:
         lead, person = await api.lead(name="Удалят"), await api.contact()
+        holder = await api.lead(_embedded={"contacts": [{"id": person}]})
         api.clock.advance(5)
         await api.order("staff/delete", {"id": lead})
         await api.order("staff/delete", {"entity": "contact", "id": person})
+        assert (await api.get(f"leads/{holder}?with=contacts"))["_embedded"]["contacts"] == []
         assert await api.get(f"leads/{lead}") is None
         assert await api.get(f"leads?filter[id]={lead}") is None
         assert await api.refused("PATCH", f"leads/{lead}", {}) == [("0", "NotSupportedChoice", "id")]
