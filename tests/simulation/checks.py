@@ -1,0 +1,348 @@
+"""The checkers: each holds the CRM against the clinic and names the rule that is broken."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kreslo.journal.model import Priority
+from kreslo.records import Appointment, Patient, RecordKind, RecordRef, ref_of
+from tests.simulation import oracle
+from tests.simulation.crm import CardView
+from tests.simulation.logs import LogBook
+from tests.simulation.oracle import Line, Stand
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SUPERSEDED = "superseded:"
+PAST = timedelta(days=30)
+
+
+class Violation(msgspec.Struct, frozen=True):
+    rule: str
+    about: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.about}"
+
+
+class Scene:
+    """The world at one rest, sorted for the checkers."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.now = world.engine_clock.now()
+        self.rules = world.rules
+        self.cards = world.crm.cards()
+        self.acts = world.life.acts
+        self.deals = {card.id: card for card in self.cards if card.entity == "deal"}
+        self.by_key: dict[str, list[CardView]] = defaultdict(list)
+        for card in self.cards:
+            if card.key:
+                self.by_key[card.key].append(card)
+        self.patients = {each.id: each for each in world.mis.patients()}
+        self.visits = {each.id: each for each in world.mis.appointments()}
+        of_patient: dict[str, list[Appointment]] = defaultdict(list)
+        for visit in self.visits.values():
+            of_patient[visit.patient_id].append(visit)
+        self.lines = [line for visits in of_patient.values() for line in oracle.lines(visits)]
+        run = world.engine.run
+        self.questions = {item.wish.question for item in run.journal.reviews()} if run else set()
+        self.parked = list(run.journal.parked()) if run else []
+
+    def cards_of(self, line: Line) -> list[CardView]:
+        """The living cards of a visit: those that were not closed for another one of the same visit."""
+        found = [
+            card for member in line.members for card in self.by_key.get(f"ident/appointment/{member}", ())
+        ]
+        return [card for card in found if not any(SUPERSEDED in note for note in card.notes)]
+
+    def did(self, *kinds: str, entity: str = "", card: str = "") -> bool:
+        return any(
+            act.kind in kinds and entity in {"", act.entity} and card in {"", act.id} for act in self.acts
+        )
+
+
+def at_rest(world: "World") -> list[Violation]:
+    """Holds at every moment when all is told. Remembers the scene for the next rest."""
+    scene = Scene(world)
+    found = [*_visits(scene), *_doubled(scene), *_orphans(scene), *_contacts(scene), *_fields(scene)]
+    found += [*_leads(scene), *_messages(scene)]
+    _remember(scene)
+    return found
+
+
+def _visits(scene: Scene) -> Iterator[Violation]:
+    """Every visit in the horizon has exactly one card, at the right stage."""
+    memory = scene.world.memory
+    changes = scene.world.mis.log[memory.log :]
+    acts = scene.acts[memory.acts :]
+    deleted = {act.value for act in scene.acts if act.kind == "delete"}
+    for line in scene.lines:
+        about = f"visit {' → '.join(line.members)}"
+        cards = scene.cards_of(line)
+        if len(cards) > 1:
+            yield Violation("one card a visit", f"{about} has cards {', '.join(card.id for card in cards)}")
+            continue
+        if not cards:
+            if _card_expected(scene, line) and not deleted & {
+                f"ident/appointment/{each}" for each in line.members
+            }:
+                yield Violation("one card a visit", f"{about} has none")
+            continue
+        card = cards[0]
+        patient = scene.patients[line.last.patient_id]
+        before = memory.stands.get(card.id)
+        if before is None and memory.carded & set(line.members):
+            continue  # two cards became one, or one was made again: judged from the next rest on
+        happened = oracle.between(
+            line,
+            card.id,
+            before,
+            changes=changes,
+            acts=acts,
+            then=memory.now,
+            now=scene.now,
+            rules=scene.rules,
+            silenced=_silenced(scene, patient, card),
+            known=scene.visits,
+        )
+        allowed = oracle.stages(before, happened, scene.rules)
+        if card.stage not in allowed:
+            yield Violation(
+                "the right stage",
+                f"{about}, card {card.id} stands at «{card.stage}», not at {sorted(allowed)}; "
+                f"before: {before}; since: {happened}",
+            )
+
+
+def _silenced(scene: Scene, patient: Patient, card: CardView) -> bool:
+    """Whether messages to this patient may be held back: they said so once, or nobody is sure who they are."""
+    refused = any(
+        isinstance(version.record, Patient)
+        and version.record.id == patient.id
+        and version.record.messages_refused
+        for version in scene.world.mis.log
+    )
+    return refused or not card.contacts or bool(scene.questions)
+
+
+def _card_expected(scene: Scene, line: Line) -> bool:
+    last = line.last
+    if last.starts_at < scene.now - PAST:
+        return bool(set(line.members) & scene.world.memory.carded)
+    if last.cancelled_at and not scene.rules.cancelled_unseen:
+        return bool(set(line.members) & scene.world.memory.carded)
+    return True
+
+
+def _doubled(scene: Scene) -> Iterator[Violation]:
+    for key, cards in scene.by_key.items():
+        for entity, count in Counter(card.entity for card in cards).items():
+            if count > 1:
+                yield Violation("one card a key", f"{key}: {count} {entity}s")
+    claimed = Counter(card.lead for card in scene.deals.values() if card.lead)
+    for lead, count in claimed.items():
+        if count > 1:
+            yield Violation("one visit a lead", f"lead {lead} is linked to {count} deals")
+
+
+def _orphans(scene: Scene) -> Iterator[Violation]:
+    """Whatever we made is somebody's."""
+    there = set(scene.world.mis.now_there)
+    for card in scene.cards:
+        if card.ours and not card.key:
+            yield Violation("no orphan", f"{card.entity} {card.id} is ours and has no key")
+        if card.key:
+            kind, _, number = card.key.removeprefix("ident/").partition("/")
+            if RecordRef(RecordKind(kind), number) not in there:
+                yield Violation("no orphan", f"{card.entity} {card.id} has the key {card.key}")
+
+
+def _contacts(scene: Scene) -> Iterator[Violation]:
+    """A patient with a card has one contact of their own, and it hangs on the card."""
+    if scene.did("merge") or scene.did("relink"):
+        return
+    for line in scene.lines:
+        patient = scene.patients[line.last.patient_id]
+        if f"contact:{patient.id}" in scene.questions:
+            continue
+        contacts = scene.by_key.get(f"ident/patient/{patient.id}", [])
+        for card in scene.cards_of(line):
+            if not contacts:
+                yield Violation(
+                    "the patient's contact", f"patient {patient.id} has none, deal {card.id} is theirs"
+                )
+            elif line.last.starts_at >= scene.now - PAST and contacts[0].id not in card.contacts:
+                yield Violation(
+                    "the patient's contact",
+                    f"deal {card.id} has contacts {card.contacts}, not {contacts[0].id} of patient {patient.id}",
+                )
+
+
+def _fields(scene: Scene) -> Iterator[Violation]:
+    """What is the clinic's is as in the clinic; what is staff's is as staff left it."""
+    edits: dict[tuple[str, str], Any] = {}
+    touched: Counter[str] = Counter()
+    for act in scene.acts:
+        if act.kind == "edit":
+            code, value = act.value
+            if code == "COMMENTS":
+                edits[act.entity, act.id] = value
+            else:
+                touched[act.id] += 1
+    merged = scene.did("merge")
+    for card in scene.cards:
+        wanted = edits.get((card.entity, card.id))
+        if wanted is not None and not merged and card.fields.get("COMMENTS") != wanted:
+            yield Violation(
+                "staff's fields",
+                f"{card.entity} {card.id}: COMMENTS is {card.fields.get('COMMENTS')!r}, not {wanted!r}",
+            )
+    for line in scene.lines:
+        if line.last.starts_at < scene.now - PAST:
+            continue
+        for card in scene.cards_of(line):
+            yield from _clinic_fields(line, card, touched[card.id])
+
+
+def _clinic_fields(line: Line, card: CardView, touched: int) -> Iterator[Violation]:
+    last = line.last
+    shown = card.fields.get("Дата и время визита")
+    if shown != last.starts_at:
+        yield Violation(
+            "the clinic's fields", f"deal {card.id} shows {shown}, the visit starts at {last.starts_at}"
+        )
+    reason = card.fields.get("Причина отмены") or ""
+    if reason != (last.cancel_reason if last.cancelled_at else ""):
+        yield Violation("the clinic's fields", f"deal {card.id} gives {reason!r} for {last.cancel_reason!r}")
+    doctor = last.doctor.name if last.doctor else ""
+    if touched < 3 and card.fields.get("Врач") != doctor:
+        yield Violation(
+            "the clinic's fields", f"deal {card.id} has doctor {card.fields.get('Врач')!r}, not {doctor!r}"
+        )
+    done = (last.ended_at or last.billed_at) and not last.cancelled_at
+    if done and last.amount and card.fields.get("OPPORTUNITY") != last.amount:
+        yield Violation(
+            "the clinic's fields",
+            f"deal {card.id} is worth {card.fields.get('OPPORTUNITY')}, not {last.amount}",
+        )
+
+
+def _leads(scene: Scene) -> Iterator[Violation]:
+    """One open enquiry card a phone, and none without one."""
+    leads = [card for card in scene.cards if card.entity == "lead"]
+    ours: Counter[str] = Counter()
+    anyhow: set[str] = set()
+    for card in leads:
+        anyhow |= set(card.phones)
+        if card.key.startswith("ident/enquiry/") and card.semantic == "P":
+            ours.update(set(card.phones))
+    for phone, count in ours.items():
+        if count > 1:
+            yield Violation("one card an enquiry", f"{phone} has {count} open enquiry cards")
+    for enquiry in scene.world.mis.enquiries():
+        if enquiry.phones[0].e164 not in anyhow:
+            yield Violation(
+                "one card an enquiry", f"enquiry {enquiry.id} from {enquiry.phones[0].e164} has none"
+            )
+
+
+def _messages(scene: Scene) -> Iterator[Violation]:
+    """Nobody gets a message twice, nor one of a time that is past."""
+    sent = Counter(
+        (message.card, message.stage, message.starts_at)
+        for message in scene.world.crm.messages
+        if message.ours
+    )
+    for (card, stage, starts_at), count in sent.items():
+        if count > 1:
+            yield Violation("no message twice", f"deal {card}: «{stage}» of {starts_at} {count} times")
+    for message in scene.world.crm.messages:
+        if (
+            message.ours
+            and message.starts_at is not None
+            and message.starts_at + timedelta(minutes=10) < message.at
+        ):
+            yield Violation(
+                "no message of the past",
+                f"deal {message.card}: «{message.stage}» of {message.starts_at} at {message.at}",
+            )
+
+
+def _remember(scene: Scene) -> None:
+    memory = scene.world.memory
+    memory.at = scene.world.clock.monotonic()
+    memory.now = scene.now
+    memory.log = len(scene.world.mis.log)
+    memory.acts = len(scene.acts)
+    for line in scene.lines:
+        for card in scene.cards_of(line):
+            memory.carded.update(line.members)
+            memory.stands[card.id] = Stand(
+                stage=card.stage,
+                phase=oracle.phase(line.last, scene.now, scene.rules),
+                starts_at=line.last.starts_at,
+            )
+
+
+async def in_the_end(world: "World", logs: LogBook) -> list[Violation]:
+    """Holds when calm has come and all is settled."""
+    found = [*_accounted(world)]
+    secrets = [world.crm.portal.switches.preset and "s4ndb0xkreslo0code"]
+    found += [Violation("no secret in a log", line) for line in logs.leaks(secrets)]
+    stats = world.crm.portal.stats
+    if stats.violations or stats.operating_refusals:
+        about = (
+            f"{stats.violations} requests and {stats.operating_refusals} commands above the portal's limits"
+        )
+        found.append(Violation("no limit exceeded", about))
+    return found or await _quiet(world)
+
+
+def _accounted(world: "World") -> Iterator[Violation]:
+    """Every record is applied, filtered with a reason, or parked."""
+    run = world.engine.run
+    assert run is not None
+    journal = run.journal
+    parked = {item.about for item in journal.parked()} | {item.case for item in journal.parked()}
+    asked = {item.case for item in journal.reviews()}
+    for record in world.mis.now_there.values():
+        ref = ref_of(record)
+        if ref.kind is RecordKind.ENQUIRY:
+            continue
+        patient = record.id if isinstance(record, Patient) else record.patient_id  # type: ignore[union-attr]
+        loaded = journal.load([f"patient:{patient}"], world.engine_clock.now())
+        explained = journal.explain(f"patient:{patient}")
+        linked = {member for each in loaded.values() for card in each.case.cards for member in card.members}
+        filtered = explained.filtered if explained else {}
+        if isinstance(record, Patient):
+            continue
+        visits = [each for each in world.mis.appointments() if each.patient_id == patient]
+        line = next(line for line in oracle.lines(visits) if record.id in line.members)
+        here = ref.key("ident") in linked or line.last.id in filtered
+        if not here and f"patient:{patient}" not in parked | asked:
+            yield Violation(
+                "every record accounted for", f"{ref.kind} {ref.id} is neither applied, filtered nor parked"
+            )
+
+
+async def _quiet(world: "World") -> list[Violation]:
+    """All read anew changes nothing."""
+    before = world.network.writes
+    run = world.engine.run
+    assert run is not None
+    now = world.engine_clock.now()
+    records = [record async for batch in world.source.read(None) for record in batch.records]
+    run.journal.take(records, cursor=None, now=now, priority=Priority.LIVE)
+    run.journal.mark_all(now, Priority.LIVE)
+    for _ in range(5):
+        await world.clock.sleep(6)
+        await run.turn()
+    written = world.network.writes - before
+    return (
+        [Violation("quiet once it is told", f"the second reading made {written} writes")] if written else []
+    )

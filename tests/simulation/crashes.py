@@ -1,0 +1,50 @@
+"""Sudden ends of the process, at any await; and a journal that is locked for a moment."""
+
+from collections.abc import Callable
+from random import Random
+from typing import ParamSpec, TypeVar
+
+from kreslo.connectors.errors import OutageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Crash(BaseException):
+    """The process ends here: no handler of the engine's may run on from it."""
+
+
+class Crashes:
+    def __init__(self, chance: Random, tell: Callable[[str], None]) -> None:
+        self._chance = chance
+        self._tell = tell
+        self.rate = 0.0
+        self.locked_rate = 0.0
+
+    def point(self, where: str) -> None:
+        if self.rate and self._chance.random() < self.rate:
+            self._tell(f"crash {where}")
+            raise Crash(where)
+
+    def lock(self, name: str) -> None:
+        if self.locked_rate and self._chance.random() < self.locked_rate:
+            self._tell(f"journal is locked at {name}")
+            raise OutageError("the journal is locked by another process")
+
+
+class JournalCalls:
+    """Runs the journal's calls in place (as kreslo.sync.threads.InPlace), unless the process ends or it is locked."""
+
+    def __init__(self, crashes: Crashes) -> None:
+        self._crashes = crashes
+
+    async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        name = getattr(call, "__name__", "")
+        self._crashes.point(f"before {name}")
+        self._crashes.lock(name)
+        result = call(*args, **kwargs)
+        self._crashes.point(f"after {name}")
+        return result
+
+    def close(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,154 @@
+"""The CRM of a world: the Bitrix24 sandbox, what staff do in it, and its cards in the oracle's words."""
+
+import copy
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp
+
+from connectors.bitrix24.sandbox import sandbox, staff
+from connectors.bitrix24.sandbox.app import build_app
+from connectors.bitrix24.sandbox.arrivals import arrive
+from connectors.bitrix24.sandbox.cards import Card, Kind
+from connectors.bitrix24.sandbox.portal import TECHNICAL_USER, Portal, Robot
+from connectors.bitrix24.sandbox.staff import Order
+from kreslo.connectors.sandboxes import Lead
+from kreslo.connectors.seams import Clock
+from tests.simulation.rules import FUNNEL, Rules
+
+KEY_FIELD = "UF_CRM_KRESLO_KEY"
+WEBHOOK = sandbox.settings("http://127.0.0.1:1")["webhook"]
+
+
+class CardView(msgspec.Struct, frozen=True, kw_only=True):
+    """A card as staff see it. `named`: fields by title, and by code where they have none of their own."""
+
+    entity: str
+    id: str
+    key: str
+    stage: str = ""
+    semantic: str = ""
+    contacts: tuple[str, ...] = ()
+    lead: str = ""
+    phones: tuple[str, ...] = ()
+    fields: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    ours: bool = False
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What the CRM's robot wrote to a patient: of which visit time, and whose act made it."""
+
+    card: str
+    stage: str
+    at: datetime
+    starts_at: datetime | None
+    ours: bool
+    contacts: tuple[str, ...]
+
+
+class Crm:
+    """`messages`: see Message. `writes`: how often our user changed anything."""
+
+    def __init__(self, portal: Portal, rules: Rules) -> None:
+        self.portal = portal
+        self.messages: list[Message] = []
+        portal.messages = _Messages(self)
+        for phase in rules.messages:
+            stage = rules.stages[phase]
+            portal.robots.append(Robot(entity=Kind.DEAL, stage=stage, funnel=FUNNEL))
+        self._codes = {
+            kind: {field.code: field.title for field in portal.fields(kind).values() if field.dynamic}
+            for kind in Kind
+        }
+        self._when = next(
+            (code for code, title in self._codes[Kind.DEAL].items() if title == "Дата и время визита"), ""
+        )
+
+    @classmethod
+    def copied(cls, template: Portal, clock: Clock, rules: Rules) -> "Crm":
+        """The portal as `setup` left it, with a clock of this world."""
+        return cls(copy.deepcopy(template, {id(template.clock): clock}), rules)
+
+    def app(self) -> ASGIApp:
+        return build_app(self.portal)
+
+    def cards(self) -> list[CardView]:
+        notes: dict[tuple[str, int], list[str]] = {}
+        for row in self.portal.comments:
+            notes.setdefault((row["ENTITY_TYPE"], int(row["ENTITY_ID"])), []).append(row["COMMENT"])
+        return [
+            self._view(card, tuple(notes.get((kind.word, card.id), ())))
+            for kind in Kind
+            for card in self.portal.store(kind)
+        ]
+
+    def _view(self, card: Card, notes: tuple[str, ...]) -> CardView:
+        kind = card.kind
+        stage = None if kind is Kind.CONTACT else self.portal.dictionaries.stage_of(kind, card.fields)
+        return CardView(
+            entity=kind.word,
+            id=str(card.id),
+            key=card.fields.get(KEY_FIELD) or "",
+            stage=stage.name if stage else "",
+            semantic=stage.semantic if stage else "",
+            contacts=tuple(str(link.contact_id) for link in card.contacts),
+            lead=str(card.fields.get("LEAD_ID") or "") if kind is Kind.DEAL else "",
+            phones=tuple(row.value for row in card.multi if row.type == "PHONE"),
+            fields={self._codes[kind].get(code, code): value for code, value in card.fields.items()},
+            notes=notes,
+            ours=card.fields["CREATED_BY_ID"] == TECHNICAL_USER,
+        )
+
+    def said(self, row: dict[str, Any]) -> None:
+        card = self.portal.card(Kind.DEAL, row["deal"])
+        if card is None:
+            return
+        self.messages.append(
+            Message(
+                card=str(card.id),
+                stage=row["stage"],
+                at=self.portal.now(),
+                starts_at=card.fields.get(self._when),
+                ours=card.fields["MOVED_BY_ID"] == TECHNICAL_USER,
+                contacts=tuple(str(link.contact_id) for link in card.contacts),
+            )
+        )
+
+    # --- what people do -----------------------------------------------------------------------------------------
+
+    def lead(self, name: str, phone: str, stage: str) -> str:
+        lead = Lead(name=name, phone=phone, created_at=self.portal.now(), stage=stage)
+        return str(arrive(self.portal, lead).id)
+
+    def drag(self, entity: str, card_id: str, stage: str) -> None:
+        self._act("move", entity=entity, id=int(card_id), stage=stage)
+
+    def edit(self, entity: str, card_id: str, values: dict[str, Any]) -> None:
+        self._act("edit", entity=entity, id=int(card_id), fields=values)
+
+    def relink(self, card_id: str, contacts: Iterable[str]) -> None:
+        self._act("edit", entity="deal", id=int(card_id), contact_ids=[int(each) for each in contacts])
+
+    def delete(self, entity: str, card_id: str) -> None:
+        self._act("delete", entity=entity, id=int(card_id))
+
+    def merge(self, entity: str, loser: str, survivor: str) -> None:
+        self._act("merge", entity=entity, id=int(loser), into=int(survivor))
+
+    def _act(self, action: str, **order: Any) -> None:
+        staff.act(self.portal, action, Order(**order))
+
+
+class _Messages(list[dict[str, Any]]):
+    """The portal's list, which tells the world of each message as it goes out."""
+
+    def __init__(self, crm: Crm) -> None:
+        super().__init__()
+        self._crm = crm
+
+    def append(self, row: dict[str, Any]) -> None:
+        super().append(row)
+        self._crm.said(row)

@@ -1,0 +1,163 @@
+"""The engine of a world: the bridge as a process runs it, which can end suddenly and start again from its journal."""
+
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+from sqlalchemy import Engine as SqlEngine
+
+from connectors.bitrix24.sandbox import sandbox
+from connectors.bitrix24.sandbox.portal import Portal
+from kreslo.connectors.contract import Seams, Source, Target, target_connector
+from kreslo.connectors.model import Event
+from kreslo.connectors.sandboxes import SandboxPlan
+from kreslo.journal import Journal
+from kreslo.journal.crypto import Box
+from kreslo.journal.database import connect, parse
+from kreslo.journal.locks import BridgeLock
+from kreslo.mapping.load import MappingFile, load_text, resolve
+from kreslo.mapping.model import Bridge
+from kreslo.sync.bridge import BridgeRun, build_target
+from tests.simulation.clock import EngineClock, WorldClock
+from tests.simulation.crashes import Crash, JournalCalls
+from tests.simulation.crm import WEBHOOK
+from tests.simulation.rules import Rules
+
+KEY = b"simulation" + b"0" * 22
+
+
+class Prepared:
+    """What is the same in all worlds of one mapping: made once, then copied."""
+
+    def __init__(self, mapping: MappingFile, bridge: Bridge, portal: Portal, journal: bytes) -> None:
+        self.mapping = mapping
+        self.bridge = bridge
+        self.portal = portal
+        self.journal = journal
+        self._connector = target_connector(mapping.target.connector)
+        self._options = self._connector.options.model_validate(mapping.target.options)
+
+    def target(self, seams: Seams) -> Target:
+        return self._connector.build(self._options, seams)
+
+
+_prepared: dict[str, Prepared] = {}
+
+
+async def prepared(rules: Rules, folder: Path) -> Prepared:
+    if rules.name not in _prepared:
+        mapping = load_text(
+            rules.text(),
+            f"{rules.name}.yaml",
+            environ={"SIM_CLINIC": "sqlite:///clinic.db", "SIM_WEBHOOK": WEBHOOK},
+        )
+        clock = WorldClock()
+        app: Any = sandbox.build(SandboxPlan(clock=clock, switches={}))
+        seams = Seams(clock=clock, chance=Random(1), transport=httpx.ASGITransport(app))
+        target = build_target(mapping, seams)
+        await target.setup(mapping.needed(), dry_run=False)
+        bridge = resolve(mapping, await target.catalog())
+        await target.close()
+        portal: Portal = app.state.portal
+        path = folder / "empty.db"
+        path.unlink(missing_ok=True)
+        Journal.open(f"sqlite:///{path}", key=KEY).close()
+        _prepared[rules.name] = Prepared(mapping, bridge, portal, path.read_bytes())
+    return _prepared[rules.name]
+
+
+@lru_cache(maxsize=8)
+def _engine(path: Path) -> SqlEngine:
+    """One a path, so that what SQLAlchemy has compiled is not lost with each process that ends. A disposed one has no
+    connection left, as a process that is gone.
+    """
+    return connect(parse(f"sqlite:///{path}"))
+
+
+class Engine:
+    """`run` is None while the process is down. `listened_from`: monotonic instant of the last listening that came to its
+    end.
+    """
+
+    def __init__(
+        self,
+        ready: Prepared,
+        folder: Path,
+        source: Source,
+        network: httpx.AsyncBaseTransport,
+        clock: EngineClock,
+        chance: Random,
+        calls: JournalCalls,
+    ) -> None:
+        self._ready = ready
+        self._source = source
+        self._seams = Seams(clock=clock, chance=chance, transport=network)
+        self._calls = calls
+        self._path = folder / "journal.db"
+        for left in folder.glob("journal.db*"):
+            left.unlink()
+        self._path.write_bytes(ready.journal)
+        self._whole: Journal | None = None
+        self._lock: BridgeLock | None = None
+        self.run: BridgeRun | None = None
+        self.listened_from = -1.0
+
+    async def open(self) -> None:
+        """Raises KresloError where the CRM or the journal is away, and Crash."""
+        whole = Journal(_engine(self._path), parse(f"sqlite:///{self._path}"), Box(KEY))
+        lock = whole.lock(self._ready.mapping.name, "simulation")
+        target: Any = self._ready.target(self._seams)
+        try:
+            await target.catalog()
+            journal = whole.bridge(self._ready.mapping.name, self._ready.mapping.endpoints.source_id)
+            run = BridgeRun(
+                mapping=self._ready.mapping,
+                bridge=self._ready.bridge,
+                source=self._source,
+                target=target,
+                whole=whole,
+                lock=lock,
+                journal=journal,
+                seams=self._seams,
+                threads=self._calls,
+                me="1",
+            )
+            await run.start()
+        except BaseException:
+            await target.close()
+            lock.release()
+            whole.close()
+            raise
+        listen = target.events
+
+        async def events(since: datetime) -> tuple[list[Event], datetime]:
+            began = self._seams.clock.monotonic()
+            answer: tuple[list[Event], datetime] = await listen(since)
+            self.listened_from = began
+            return answer
+
+        target.events = events
+        self._whole, self._lock, self.run = whole, lock, run
+
+    async def drop(self) -> None:
+        """The process is gone, with all that it held in memory."""
+        if self.run is not None and self._whole is not None:
+            await self.run.target.close()
+            if self._lock is not None:
+                self._lock.release()
+            self._whole.close()
+        self.run, self._whole = None, None
+
+    async def turn(self) -> bool | None:
+        """One turn; None where the process ended in it."""
+        if self.run is None:
+            await self.open()
+        assert self.run is not None
+        try:
+            return await self.run.turn()
+        except Crash:
+            await self.drop()
+            return None

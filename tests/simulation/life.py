@@ -1,0 +1,357 @@
+"""What happens in a clinic, by chance: bookings and what becomes of them, leads and enquiries, and what staff do in the
+CRM meanwhile.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import msgspec
+
+from kreslo.records import (
+    Appointment,
+    Doctor,
+    Enquiry,
+    Patient,
+    Phone,
+    PhoneKind,
+    Record,
+    RecordKind,
+    ref_of,
+)
+from tests.simulation.clock import WorldClock
+from tests.simulation.crm import CardView, Crm
+from tests.simulation.mis import Mis
+from tests.simulation.rules import CLAIM_STAGE, PROTECTED, RESCHEDULE_REASON, Rules
+
+DOCTORS = (Doctor("1", "Сидорова Анна Петровна", "Терапевт"), Doctor("2", "Котов Пётр Ильич", "Ортопед"))
+_PEOPLE = (
+    ("Ёлкина", "Мария", date(1985, 4, 2)),
+    ("Громов", "Олег", date(1979, 11, 30)),
+    ("Лисицына", "Вера", date(1992, 7, 15)),
+    ("Бобров", "Илья", date(1966, 1, 9)),
+    ("Сорокина", "Нина", date(2001, 9, 21)),
+)
+_CHILD = ("Ёлкин", "Тимофей", date(2017, 6, 3))
+_DAY = 86400.0
+
+
+class StaffAct(msgspec.Struct, frozen=True, kw_only=True):
+    """One act of staff in the CRM at a monotonic instant. `kind`: drag, edit, relink, delete, merge, lead."""
+
+    at: float
+    kind: str
+    entity: str
+    id: str
+    value: Any = None
+
+
+class Life:
+    """Plans the acts of `days` days on the clock. `acts`: what staff did; `told`: everything, in words."""
+
+    def __init__(
+        self, clock: WorldClock, mis: Mis, crm: Crm, rules: Rules, chance: Random, tell: Callable[[str], None]
+    ) -> None:
+        self._clock = clock
+        self._mis = mis
+        self._crm = crm
+        self._rules = rules
+        self._chance = chance
+        self._tell = tell
+        self.acts: list[StaffAct] = []
+        self.staff_touched = 0.0
+        self._numbers = [f"+7900555{1000 + number}" for number in range(12)]
+
+    def begin(self, days: float, *, events: int) -> None:
+        """The clinic as Kreslo finds it, and what is to come."""
+        chance = self._chance
+        for person in chance.sample(_PEOPLE, chance.randint(1, 3)):
+            self._patient(*person)
+        if chance.random() < 0.4:
+            self._family()
+        for _ in range(chance.randint(0, 4)):
+            self._book(chance.uniform(-40, 3))
+        for _ in range(chance.randint(0, 2)):
+            self._lead()
+        for _ in range(events):
+            act = self._pick()
+            self._clock.plan(chance.random() ** 1.5 * days * _DAY, act)
+
+    def _pick(self) -> Callable[[], None]:
+        acts: Sequence[tuple[Callable[[], None], int]] = (
+            (lambda: self._book(self._chance.uniform(0.1, 5)), 8),
+            (self._walk_in, 2),
+            (self._move_to_new_row, 4),
+            (self._move_in_row, 3),
+            (self._cancel, 4),
+            (self._rebook, 4),
+            (self._arrive, 4),
+            (self._complete, 6),
+            (self._correct, 3),
+            (self._confirm, 3),
+            (self._new_patient, 2),
+            (self._change_patient, 2),
+            (self._enquire, 4),
+            (self._lead, 3),
+            (self._drag, 5),
+            (self._edit_own, 3),
+            (self._edit_ours, 2),
+            (self._relink, 1),
+            (self._delete_visit, 1),
+            (self._merge_contacts, 1),
+            (self._drag_lead, 2),
+        )
+        return self._chance.choices([act for act, _ in acts], [weight for _, weight in acts])[0]
+
+    # --- the clinic ---------------------------------------------------------------------------------------------
+
+    def _put(self, record: Record, what: str) -> None:
+        late = self._chance.choice((0.0, 0.0, 0.0, 2.0, 45.0))
+        self._mis.put(record, late=late)
+        self._tell(f"MIS: {what}" + (f" (committed {late:.0f} s later)" if late else ""))
+
+    def _set(self, appointment: Appointment, what: str, **values: Any) -> None:
+        values["changed_at"] = self._clock.now()
+        record = msgspec.structs.replace(appointment, **values)
+        self._put(record, f"appointment {appointment.id} of patient {appointment.patient_id} {what}")
+
+    def _patient(self, surname: str, name: str, birth: date | None, **more: Any) -> Patient:
+        if "phones" not in more:
+            none = self._chance.random() < 0.1
+            more["phones"] = () if none else (self._phone(),)
+        number = self._mis.next_id(RecordKind.PATIENT)
+        patient = Patient(
+            id=number, surname=surname, name=name, birth_date=birth, card_number=f"К-{number}", **more
+        )
+        self._put(patient, f"patient {number}: {surname} {name} {_shown(patient.phones)}")
+        return patient
+
+    def _phone(self) -> Phone:
+        return Phone(self._chance.choice(self._numbers), PhoneKind.MOBILE)
+
+    def _family(self) -> None:
+        mothers = [each for each in self._mis.patients() if each.surname == "Ёлкина"]
+        mother = mothers[0] if mothers else self._patient(*_PEOPLE[0])
+        self._patient(*_CHILD, phones=mother.phones, guardian="Ёлкина Мария")
+
+    def _new_patient(self) -> None:
+        known = {each.surname for each in self._mis.patients()}
+        free = [person for person in _PEOPLE if person[0] not in known]
+        if free:
+            self._patient(*self._chance.choice(free))
+
+    def _change_patient(self) -> None:
+        patient = self._chance.choice(self._mis.patients())
+        change = self._chance.choice(("phone", "refuses", "card"))
+        if change == "phone":
+            new: dict[str, Any] = {"phones": (*patient.phones[:1], self._phone())}
+        elif change == "refuses":
+            new = {"messages_refused": not patient.messages_refused}
+        else:
+            new = {"card_number": f"{patient.card_number}/1"}
+        self._put(msgspec.structs.replace(patient, **new), f"patient {patient.id} changes: {change}")
+
+    def _slot(self, days: float) -> datetime:
+        """A quarter of an hour in working time, about so many days from now."""
+        then = (self._clock.now() + timedelta(days=days)).replace(minute=15 * self._chance.randrange(4))
+        return then.replace(hour=self._chance.randint(6, 16), second=0, microsecond=0)
+
+    def _book(self, days: float, patient: Patient | None = None, **more: Any) -> Appointment:
+        patient = patient or self._chance.choice(self._mis.patients())
+        starts_at = more.pop("starts_at", None) or self._slot(days)
+        number = self._mis.next_id(RecordKind.APPOINTMENT)
+        entered = min(self._clock.now(), starts_at)
+        usual = {
+            "ends_at": starts_at + timedelta(minutes=30),
+            "created_at": entered,
+            "changed_at": entered,
+            "doctor": self._chance.choice(DOCTORS),
+        }
+        record = Appointment(id=number, patient_id=patient.id, starts_at=starts_at, **{**usual, **more})
+        after = f", moved from {record.predecessor_id}" if record.predecessor_id else ""
+        self._put(
+            record, f"appointment {number} of patient {patient.id} booked for {starts_at:%d.%m %H:%M}{after}"
+        )
+        return record
+
+    def _walk_in(self) -> None:
+        now = self._clock.now().replace(second=0, microsecond=0)
+        self._book(0, starts_at=now, appeared_at=now, created_at=now)
+
+    def _open(self) -> list[Appointment]:
+        return [each for each in self._mis.appointments() if not (each.cancelled_at or each.ended_at)]
+
+    def _one(self, found: Sequence[Appointment]) -> Appointment | None:
+        return self._chance.choice(found) if found else None
+
+    def _ahead(self) -> list[Appointment]:
+        return [each for each in self._open() if each.starts_at > self._clock.now() and not each.appeared_at]
+
+    def _move_to_new_row(self) -> None:
+        old = self._one(self._ahead())
+        if old is None:
+            return
+        patient = next(each for each in self._mis.patients() if each.id == old.patient_id)
+        new = self._book(self._chance.uniform(0.2, 6), patient, predecessor_id=old.id, doctor=old.doctor)
+        self._set(old, f"cancelled for {new.id}", cancelled_at=self._clock.now(), cancel_reason="")
+
+    def _move_in_row(self) -> None:
+        old = self._one(self._ahead())
+        if old is not None:
+            starts_at = self._slot(self._chance.uniform(0.2, 6))
+            ends_at = starts_at + timedelta(minutes=30)
+            what = f"moved in its row to {starts_at:%d.%m %H:%M}"
+            self._set(old, what, starts_at=starts_at, ends_at=ends_at, confirmed_at=None)
+
+    def _cancel(self) -> Appointment | None:
+        old = self._one(self._ahead())
+        if old is not None:
+            reason = self._chance.choice(("Заболел", "", RESCHEDULE_REASON))
+            self._set(old, f"cancelled ({reason})", cancelled_at=self._clock.now(), cancel_reason=reason)
+        return old
+
+    def _rebook(self) -> None:
+        """Cancel and book again, or the other way round, within a day or a little more."""
+        old = self._one(self._ahead())
+        if old is None:
+            return
+        patient = next(each for each in self._mis.patients() if each.id == old.patient_id)
+        doctor = old.doctor if self._chance.random() < 0.8 else self._chance.choice(DOCTORS)
+
+        def cancel() -> None:
+            now = self._mis.now_there.get(ref_of(old))
+            if isinstance(now, Appointment) and not (now.cancelled_at or now.ended_at):
+                self._set(now, "cancelled", cancelled_at=self._clock.now(), cancel_reason="Заболел")
+
+        def book() -> None:
+            self._book(self._chance.uniform(0.2, 5), patient, doctor=doctor)
+
+        first, second = (cancel, book) if self._chance.random() < 0.6 else (book, cancel)
+        first()
+        self._clock.plan(self._chance.choice((30.0, 900.0, 20 * 3600.0, 26 * 3600.0)), second)
+
+    def _arrive(self) -> None:
+        old = self._one([each for each in self._open() if not each.appeared_at])
+        if old is not None and old.starts_at < self._clock.now() + timedelta(hours=12):
+            self._set(old, "arrived", appeared_at=self._clock.now())
+
+    def _complete(self) -> None:
+        now = self._clock.now()
+        old = self._one([each for each in self._open() if each.starts_at < now + timedelta(hours=8)])
+        if old is None:
+            return
+        amount = Decimal(self._chance.choice((0, 1500, 12000)))
+        self._set(old, f"completed for {amount}", started_at=now, ended_at=now, billed_at=now, amount=amount)
+
+    def _correct(self) -> None:
+        """The clinic takes something back."""
+        ended = [each for each in self._mis.appointments() if each.ended_at and not each.cancelled_at]
+        gone = [
+            each
+            for each in self._mis.appointments()
+            if each.cancelled_at
+            and not any(other.predecessor_id == each.id for other in self._mis.appointments())
+        ]
+        if ended and self._chance.random() < 0.6:
+            old = self._chance.choice(ended)
+            if self._chance.random() < 0.5:
+                self._set(old, "billed anew for 777", amount=Decimal(777))
+            else:
+                self._set(
+                    old, "was cancelled after all", cancelled_at=self._clock.now(), cancel_reason="Ошибка"
+                )
+        elif gone:
+            self._set(self._chance.choice(gone), "stands again", cancelled_at=None, cancel_reason="")
+
+    def _confirm(self) -> None:
+        old = self._one(self._ahead())
+        if old is not None:
+            self._set(old, "confirmed", confirmed_at=self._clock.now())
+
+    def _enquire(self) -> None:
+        patients = [each for each in self._mis.patients() if each.phones]
+        of_patient = patients and self._chance.random() < 0.5
+        phone = self._chance.choice(patients).phones[0] if of_patient else self._phone()
+        number = self._mis.next_id(RecordKind.ENQUIRY)
+        name = self._chance.choice(("Мария", "", "Аноним"))
+        record = Enquiry(id=number, created_at=self._clock.now(), phones=(phone,), name=name)
+        self._put(record, f"enquiry {number} from {phone.e164}")
+
+    # --- the CRM ------------------------------------------------------------------------------------------------
+
+    def _did(self, kind: str, entity: str, card_id: str, value: Any = None) -> None:
+        self.acts.append(
+            StaffAct(at=self._clock.monotonic(), kind=kind, entity=entity, id=card_id, value=value)
+        )
+        self.staff_touched = self._clock.monotonic()
+        self._tell(f"staff: {kind} {entity} {card_id} {value or ''}".rstrip())
+
+    def _lead(self) -> None:
+        patients = [each for each in self._mis.patients() if each.phones]
+        known = self._chance.random() < 0.6 and patients
+        phone = self._chance.choice(patients).phones[0].e164 if known else self._phone().e164
+        stage = self._chance.choice(("Новый", CLAIM_STAGE, CLAIM_STAGE))
+        name = self._chance.choice(("Мария", "", "мама Тимофея", "Олег"))
+        self._did("lead", "lead", self._crm.lead(name, phone, stage), f"{phone} at {stage}")
+
+    def _cards(self, entity: str) -> list[CardView]:
+        return [card for card in self._crm.cards() if card.entity == entity and card.key]
+
+    def _drag(self) -> None:
+        deals = self._cards("deal")
+        if deals:
+            card = self._chance.choice(deals)
+            stage = self._chance.choice((*PROTECTED, *self._rules.stages.values()))
+            self._crm.drag("deal", card.id, stage)
+            self._did("drag", "deal", card.id, stage)
+
+    def _edit_own(self) -> None:
+        """A field that is staff's own."""
+        found = self._cards(self._chance.choice(("deal", "contact")))
+        if found:
+            card = self._chance.choice(found)
+            text = f"записка {len(self.acts)}"
+            self._crm.edit(card.entity, card.id, {"COMMENTS": text})
+            self._did("edit", card.entity, card.id, ("COMMENTS", text))
+
+    def _edit_ours(self) -> None:
+        deals = self._cards("deal")
+        if deals:
+            card = self._chance.choice(deals)
+            self._crm.edit("deal", card.id, {"Врач": "Не тот врач"})
+            self._did("edit", "deal", card.id, ("Врач", "Не тот врач"))
+
+    def _relink(self) -> None:
+        deals, contacts = self._cards("deal"), self._cards("contact")
+        if deals and contacts:
+            card, other = self._chance.choice(deals), self._chance.choice(contacts)
+            self._crm.relink(card.id, [other.id])
+            self._did("relink", "deal", card.id, other.id)
+
+    def _delete_visit(self) -> None:
+        deals = self._cards("deal")
+        if deals:
+            card = self._chance.choice(deals)
+            self._crm.delete("deal", card.id)
+            self._did("delete", "deal", card.id, card.key)
+
+    def _merge_contacts(self) -> None:
+        contacts = self._cards("contact")
+        if len(contacts) > 1:
+            loser, survivor = self._chance.sample(contacts, 2)
+            self._crm.merge("contact", loser.id, survivor.id)
+            self._did("merge", "contact", loser.id, survivor.id)
+
+    def _drag_lead(self) -> None:
+        leads = [card for card in self._crm.cards() if card.entity == "lead" and card.semantic == "P"]
+        if leads:
+            card = self._chance.choice(leads)
+            stage = self._chance.choice(("Новый", CLAIM_STAGE, "Не записался"))
+            self._crm.drag("lead", card.id, stage)
+            self._did("drag", "lead", card.id, stage)
+
+
+def _shown(phones: Sequence[Phone]) -> str:
+    return ", ".join(phone.e164 for phone in phones) or "no phone"

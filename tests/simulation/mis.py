@@ -1,0 +1,129 @@
+"""A made-up MIS: records that change, and a Source that reads them as badly as a real one may be read."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from random import Random
+
+import msgspec
+
+from kreslo.connectors.contract import Batch
+from kreslo.connectors.errors import OutageError
+from kreslo.connectors.model import Problem
+from kreslo.records import Appointment, Enquiry, Patient, Record, RecordKind, RecordRef, ref_of
+from tests.simulation.clock import WorldClock
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A record as it became at `at`. `visible`: the monotonic instant when its transaction was committed, which may be
+    after that of a later change. `record` None: it was deleted.
+    """
+
+    ref: RecordRef
+    record: Record | None
+    at: datetime
+    visible: float
+
+
+class Mis:
+    """`log`: all versions in the order of the changes. `touched`: monotonic instant at which the last one was visible."""
+
+    def __init__(self, clock: WorldClock) -> None:
+        self.clock = clock
+        self.log: list[Version] = []
+        self.now_there: dict[RecordRef, Record] = {}
+        self.touched = 0.0
+        self._numbers = dict.fromkeys(RecordKind, 0)
+
+    def next_id(self, kind: RecordKind) -> str:
+        self._numbers[kind] += 1
+        return str(self._numbers[kind])
+
+    def put(self, record: Record, *, late: float = 0.0) -> None:
+        """Store a record; `late`: seconds until others see it."""
+        self._log(ref_of(record), record, late)
+        self.now_there[ref_of(record)] = record
+
+    def remove(self, ref: RecordRef) -> None:
+        self._log(ref, None, 0.0)
+        self.now_there.pop(ref, None)
+
+    def _log(self, ref: RecordRef, record: Record | None, late: float) -> None:
+        visible = self.clock.monotonic() + late
+        # A row's later version is never seen before an earlier one.
+        visible = max([visible, *(each.visible for each in self.log if each.ref == ref)])
+        self.log.append(Version(ref, record, self.clock.now(), visible))
+        self.touched = max(self.touched, visible)
+
+    def seen(self, ref: RecordRef, at: float) -> Record | None:
+        """The record as a reader sees it at this monotonic instant."""
+        versions = [each for each in self.log if each.ref == ref and each.visible <= at]
+        return versions[-1].record if versions else None
+
+    def appointments(self) -> list[Appointment]:
+        return [each for each in self.now_there.values() if isinstance(each, Appointment)]
+
+    def patients(self) -> list[Patient]:
+        return [each for each in self.now_there.values() if isinstance(each, Patient)]
+
+    def enquiries(self) -> list[Enquiry]:
+        return [each for each in self.now_there.values() if isinstance(each, Enquiry)]
+
+
+class SimSource:
+    """Reads a `Mis` table by table and page by page, while the clinic goes on; gives rows twice, in no order, and breaks
+    off. `delivered`: versions that the engine has surely (True) or perhaps (False) stored, by record.
+    """
+
+    id = "ident"
+
+    def __init__(self, mis: Mis, chance: Random, *, failing: bool) -> None:
+        self._mis = mis
+        self._chance = chance
+        self.failing = failing
+        self.complete_from = -1.0
+
+    async def check(self) -> list[Problem]:
+        return []
+
+    async def read(self, cursor: str | None) -> AsyncIterator[Batch]:
+        began = self._mis.clock.monotonic()
+        done = int(cursor or 0)
+        fresh = list(enumerate(self._mis.log))[done:]
+        unseen = [number for number, version in fresh if version.visible > began]
+        # Reading on from here misses nothing: what was not committed yet stands behind it.
+        stands_at = min(unseen, default=len(self._mis.log))
+        refs = list(dict.fromkeys(version.ref for _, version in fresh if version.visible <= began))
+        if refs and self._chance.random() < 0.2:
+            self._chance.shuffle(refs)
+        here = str(done)
+        while refs:
+            size = self._chance.choice((1, 3, 100))
+            page, refs = refs[:size], refs[size:]
+            if self.failing and self._chance.random() < 0.1:
+                raise OutageError("the clinic's server does not answer")
+            if self._chance.random() < 0.3:
+                await self._mis.clock.sleep(self._chance.random() * 20)
+            yield Batch(records=tuple(self._records(page)), cursor=here)
+        yield Batch(cursor=str(stands_at), caught_up=True)
+        self.complete_from = began
+
+    def _records(self, refs: Iterable[RecordRef]) -> list[Record]:
+        now = self._mis.clock.monotonic()
+        records = (self._mis.seen(ref, now) for ref in refs)
+        return [record for record in records if record is not None]
+
+    async def fetch(self, refs: Sequence[RecordRef]) -> list[Record]:
+        return self._records(refs)
+
+    async def keys(self, kind: RecordKind, since: datetime, until: datetime) -> frozenset[str]:
+        now = self._mis.clock.monotonic()
+        found = set()
+        for ref in {version.ref for version in self._mis.log if version.ref.kind is kind}:
+            record = self._mis.seen(ref, now)
+            at = record.starts_at if isinstance(record, Appointment) else getattr(record, "created_at", None)
+            if record is not None and (at is None or since <= at < until):
+                found.add(ref.id)
+        return frozenset(found)
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,239 @@
+"""What must come of a history: which cards stand in the CRM, and where. Written from the plan, apart from the engine.
+
+Of a history it sees what the clinic's tables held and when staff did what. The world is judged whenever it is at rest:
+between two rests the engine may have seen events in any order and any number at once, so the answer is a set of
+stages; where only one thing happened, it is one stage.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from kreslo.records import Appointment, RecordKind
+from tests.simulation.life import StaffAct
+from tests.simulation.mis import Version
+from tests.simulation.rules import PROTECTED, RESCHEDULE_REASON, WINDOW_HOURS, Rules
+
+ZONE = ZoneInfo("Europe/Moscow")
+
+ENDS = frozenset({"completed", "cancelled", "rescheduled", "no_show"})
+BY_CLOCK = frozenset({"upcoming", "tomorrow", "today"})
+RANK = {"upcoming": 0, "tomorrow": 1, "today": 2, "confirmed": 3, "arrived": 4, **dict.fromkeys(ENDS, 5)}
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A chain of appointments: one visit, however often it was moved. Ids from the first to the last."""
+
+    members: tuple[str, ...]
+    last: Appointment
+
+    @property
+    def first(self) -> str:
+        return self.members[0]
+
+
+def lines(appointments: Iterable[Appointment]) -> list[Line]:
+    """The chains of one patient: by the MIS's own links, then by "cancelled and booked anew within a day at the same
+    doctor", the closest pairs first.
+    """
+    known = {each.id: each for each in appointments}
+    after: dict[str, str] = {}
+    for each in sorted(known.values(), key=lambda one: (one.cancelled_at is None, _entered(one))):
+        if each.predecessor_id in known:
+            after[each.predecessor_id] = each.id
+    pairs = []
+    for old in known.values():
+        for new in known.values():
+            if old.cancelled_at is None or _entered(new) <= _entered(old) or old.doctor != new.doctor:
+                continue
+            gap = abs((new.created_at or new.starts_at) - old.cancelled_at)
+            if gap <= timedelta(hours=WINDOW_HOURS):
+                pairs.append((gap, _entered(old), _entered(new), old.id, new.id))
+    for *_, old_id, new_id in sorted(pairs):
+        if old_id not in after and new_id not in after.values():
+            after[old_id] = new_id
+    found = []
+    for start in sorted(known.values(), key=_entered):
+        if start.id in after.values():
+            continue
+        members = [start.id]
+        while members[-1] in after:
+            members.append(after[members[-1]])
+        found.append(Line(tuple(members), known[members[-1]]))
+    return found
+
+
+def _entered(appointment: Appointment) -> tuple[datetime, int]:
+    return (appointment.created_at or appointment.starts_at, int(appointment.id))
+
+
+def phase(visit: Appointment, now: datetime, rules: Rules) -> str:
+    """What a visit is at this moment."""
+    if visit.cancelled_at:
+        return "rescheduled" if visit.cancel_reason == RESCHEDULE_REASON else "cancelled"
+    if visit.billed_at or visit.ended_at:
+        return "completed"
+    if visit.started_at or visit.appeared_at:
+        return "arrived"
+    if now >= (visit.ends_at or visit.starts_at) + timedelta(hours=2):
+        return "no_show"
+    if visit.confirmed_at:
+        return "confirmed"
+    day = visit.starts_at.astimezone(ZONE).date()
+    if now >= datetime.combine(day, time(), ZONE):
+        return "today"
+    if now >= datetime.combine(
+        day - timedelta(days=1), time(rules.tomorrow_at if "tomorrow" in rules.stages else 0), ZONE
+    ):
+        return "tomorrow"
+    return "upcoming"
+
+
+class Stand(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit card as it stood at the last rest: `phase` and `starts_at` of its visit then."""
+
+    stage: str
+    phase: str
+    starts_at: datetime
+
+
+class Between(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to one visit since the last rest: its phases, in order and without repeats, those first that held
+    then; whether its time moved; where staff dragged its card; whether it was silenced (a patient who refuses messages,
+    or whom nobody can be sure of).
+    """
+
+    phases: tuple[str, ...]
+    changes: int
+    moved: bool
+    drags: tuple[str, ...]
+    silenced: bool
+    late: bool
+
+
+def stages(before: Stand | None, between: Between, rules: Rules) -> set[str]:
+    """Where the card may stand now."""
+    last = between.phases[-1]
+    if before is not None and not between.drags and between.changes == 0:
+        return {before.stage}
+    if between.drags and between.changes == 0 and before is not None:
+        return {between.drags[-1]}
+    told = {_stage(each, rules) for each in between.phases} - {""}
+    here = _stage(last, rules)
+    allowed = {here} if here else set(told)
+    quiet = next(
+        (
+            rules.stages[each]
+            for each in ("upcoming", "today", "tomorrow")
+            if each in rules.stages and each not in rules.messages
+        ),
+        "",
+    )
+    speaks = last in rules.messages
+    if not here or (speaks and (between.silenced or between.late)):
+        # No opinion: it stays, or starts where visits start; so does what may not speak.
+        allowed |= {rules.stages["upcoming"], quiet} - {""}
+        allowed |= told
+        if before is not None:
+            allowed.add(before.stage)
+    if speaks and before is not None and (between.moved or before.phase in ENDS):
+        allowed |= {quiet, before.stage} - {""}  # its message for this time may have gone out already
+    if between.drags:
+        return allowed | set(between.drags) | told | ({before.stage} if before else set())
+    if before is None:
+        return allowed
+    held = _held(before, between, rules)
+    if held is True:
+        return {before.stage}
+    return allowed if held is False else allowed | {before.stage}
+
+
+def _held(before: Stand, between: Between, rules: Rules) -> bool | None:
+    """Whether a guard keeps the card where it stood; None where that hangs on what the engine saw first."""
+    last = between.phases[-1]
+    stands = _rank(before.stage, rules)
+    undisturbed = before.stage == _stage(before.phase, rules)
+    if between.moved and last not in ENDS:
+        return False if between.changes == 1 or undisturbed else None
+    if undisturbed:
+        return False
+    if between.changes > 1:
+        return None
+    if last in BY_CLOCK and before.phase in BY_CLOCK:
+        if before.stage in PROTECTED:
+            return True
+        return stands is not None and RANK[last] < stands
+    if before.phase in ENDS or RANK[last] < RANK[before.phase]:
+        return None if before.stage in PROTECTED else False  # the clinic took something back
+    if before.stage in PROTECTED or stands is None:
+        return False
+    return RANK[last] < stands
+
+
+def _stage(phase: str, rules: Rules) -> str:
+    return rules.stages.get(phase, "")
+
+
+def _rank(stage: str, rules: Rules) -> int | None:
+    ranks = [RANK[phase] for phase, name in rules.stages.items() if name == stage]
+    return max(ranks, default=None)
+
+
+class Memory:
+    """What the oracle remembers from rest to rest. `at`: monotonic instant of the last one; `log`, `acts`: how much of
+    the histories it had seen then; `stands`: visit cards by id; `carded`: ids of appointments that had a card.
+    """
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self.now: datetime | None = None
+        self.log = 0
+        self.acts = 0
+        self.stands: dict[str, Stand] = {}
+        self.carded: set[str] = set()
+        self.deleted: set[str] = set()
+
+
+def between(
+    line: Line,
+    card: str,
+    before: Stand | None,
+    *,
+    changes: Sequence[Version],
+    acts: Sequence[StaffAct],
+    then: datetime | None,
+    now: datetime,
+    rules: Rules,
+    silenced: bool,
+    known: Mapping[str, Appointment],
+) -> Between:
+    """What happened to this visit since the last rest at `then`."""
+    own = [
+        each for each in changes if each.ref.kind is RecordKind.APPOINTMENT and each.ref.id in line.members
+    ]
+    versions = [each.record for each in own if isinstance(each.record, Appointment)]
+    moments = [moment for moment in (then, now) if moment is not None]
+    seen = [before.phase] if before else []
+    for version in versions:
+        seen += [phase(version, moment, rules) for moment in moments]
+    if then is not None:
+        step = then
+        while step < now:
+            seen.append(phase(line.last, step, rules))
+            step += timedelta(minutes=15)
+    seen.append(phase(line.last, now, rules))
+    told = [each for number, each in enumerate(seen) if number == 0 or each != seen[number - 1]]
+    moved = before is not None and before.starts_at != line.last.starts_at
+    steps = len(own) + (len(told) - 1 if not own else 0)
+    return Between(
+        phases=tuple(told),
+        changes=max(steps, int(moved)),
+        moved=moved,
+        drags=tuple(
+            act.value for act in acts if act.kind == "drag" and act.entity == "deal" and act.id == card
+        ),
+        silenced=silenced,
+        late=line.last.starts_at < now,
+    )

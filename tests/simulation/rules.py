@@ -1,0 +1,115 @@
+"""The mappings that worlds run with, and the same rules in the oracle's own words."""
+
+import msgspec
+
+RESCHEDULE_REASON = "Перенос"
+PROTECTED = ("Подтвердил по смс", "Отменил по смс")
+CLAIM_STAGE = "Записан на консультацию"
+FUNNEL = "Приёмы"
+STALE_DAYS = 3
+WINDOW_HOURS = 24
+LATE_HOURS = 2
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient."""
+
+    name: str
+    stages: dict[str, str]
+    messages: frozenset[str] = frozenset()
+    tomorrow_at: int = 14
+    cancelled_unseen: bool = False
+    family: bool = False
+
+    def text(self) -> str:
+        """The mapping file."""
+        lines = []
+        for phase, stage in self.stages.items():
+            at = f', at: "{self.tomorrow_at}:00"' if phase == "tomorrow" else ""
+            message = ", message: true" if phase in self.messages else ""
+            lines.append(f'    {phase}: {{stage: "{stage}"{at}{message}}}')
+        family = "family: {by: guardian, phone_on_child: false}" if self.family else ""
+        return _TEXT.format(
+            stages="\n".join(lines),
+            family=family,
+            unseen=str(self.cancelled_unseen).lower(),
+            stale=STALE_DAYS,
+        )
+
+
+_STAGES = {
+    "upcoming": "Записан на приём",
+    "tomorrow": "Визит завтра",
+    "confirmed": "Визит подтверждён",
+    "completed": "Визит состоялся",
+    "cancelled": "Визит отменён",
+    "rescheduled": "Визит перенесён",
+}
+_ALL = {**_STAGES, "today": "Визит сегодня", "arrived": "Пациент в клинике", "no_show": "Не пришёл"}
+
+RULES = (
+    Rules(name="whole", stages=_ALL, cancelled_unseen=True),
+    Rules(name="plan", stages=_STAGES, messages=frozenset({"tomorrow"})),
+    Rules(name="talkative", stages=_ALL, messages=frozenset({"upcoming", "tomorrow", "today"}), family=True),
+    Rules(name="family", stages=_ALL, messages=frozenset({"tomorrow"}), cancelled_unseen=True, family=True),
+)
+
+_TEXT = """
+bridge: sim
+language: ru
+source:
+  connector: ident
+  id: ident
+  database: "${{SIM_CLINIC}}"
+  timezone: Europe/Moscow
+  every: 5s
+target: {{connector: bitrix24, webhook: "${{SIM_WEBHOOK}}"}}
+horizon: {{past: 30d, future: 365d}}
+
+contact:
+  scope: horizon
+  {family}
+  fields:
+    LAST_NAME: patient.surname
+    NAME: patient.name
+    PHONE: {{value: patient.phones, mode: add}}
+    BIRTHDATE: {{value: patient.birth_date, never_clear: true}}
+    "Номер медкарты": patient.card_number
+    "Ближайший визит": next_visit.starts_at
+
+appointment:
+  funnel: "Приёмы"
+  title: "Приём {{appointment.starts_at:%d.%m %H:%M}}"
+  stages:
+{stages}
+  protect: ["Подтвердил по смс", "Отменил по смс"]
+  status: {{reschedule_reasons: ["Перенос"], no_show_after: 2h}}
+  rebook: {{window: 24h, same: doctor}}
+  claim:
+    from: {{leads: ["Записан на консультацию"]}}
+    within: 60d
+    late: 2h
+    mode: link
+    copy: [SOURCE_ID, UTM_SOURCE]
+  rescheduled_task: {{text: "Подобрать новое время", after: 1h}}
+  cancelled_unseen: {unseen}
+  fields:
+    OPPORTUNITY: {{value: appointment.amount, when: appointment.status == "completed"}}
+    SOURCE_DESCRIPTION: {{value: appointment.source, mode: fill}}
+    "Дата и время визита": appointment.starts_at
+    "Врач": appointment.doctor.name
+    "Причина отмены": appointment.cancel_reason
+
+enquiry:
+  into: leads
+  title: "Обращение: {{enquiry.name}}"
+  stages:
+    new: "Новый"
+    already_booked: {{stage: "Пациент уже записан", semantic: lost}}
+    stale: "Не записался"
+  stale_after: {stale}d
+  stale_task: {{text: "Перезвонить: {{enquiry.name}}", after: 1h}}
+  fields:
+    NAME: {{value: enquiry.name, mode: fill}}
+    PHONE: {{value: enquiry.phone, mode: add}}
+"""

@@ -1,0 +1,182 @@
+"""One seed: a world is put together, lives through days of faults, comes to rest, and is judged all the while."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import httpx
+import msgspec
+
+from kreslo.connectors.errors import KresloError
+from tests.simulation.checks import Violation, at_rest, in_the_end
+from tests.simulation.clock import EngineClock, WorldClock
+from tests.simulation.crashes import Crash, Crashes, JournalCalls
+from tests.simulation.crm import Crm
+from tests.simulation.engine import Engine, prepared
+from tests.simulation.life import Life
+from tests.simulation.logs import LogBook
+from tests.simulation.mis import Mis, SimSource
+from tests.simulation.network import Network
+from tests.simulation.oracle import Memory
+from tests.simulation.rules import RULES
+
+CALM_HOURS = 12
+"""Within this much virtual time without faults all must be told and settled."""
+
+_TURNS = 400
+"""A turn that always has more to do is one that never ends."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """How a seed ended. `trace`: digest of every request and its time. `told`: what happened, in words."""
+
+    seed: int
+    rules: str
+    violations: tuple[Violation, ...]
+    trace: str
+    told: tuple[str, ...]
+    requests: int
+    turns: int
+    rests: int
+
+
+async def simulate(seed: int, folder: Path) -> Verdict:
+    """Live through one seed. `folder` holds its journal; one folder may serve many seeds, one after the other."""
+    with LogBook() as logs:
+        return await World(seed, folder).live(logs)
+
+
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """A folder for journals, in memory where the system has such a place."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="kreslo-sim-", dir=shm if shm.is_dir() else None) as name:
+        yield Path(name)
+
+
+class World:
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.seed = seed
+        self.folder = folder
+        self.chance = Random(f"faults {seed}")
+        self.life_chance = Random(f"life {seed}")
+        self.rules = RULES[seed % len(RULES)]
+        self.clock = WorldClock()
+        self.engine_clock = EngineClock(self.clock)
+        self.told: list[str] = []
+        self.turns = 0
+        self.rests = 0
+        self.violations: list[Violation] = []
+
+    def tell(self, text: str) -> None:
+        self.told.append(f"{self.clock.now():%d.%m %H:%M:%S} {text}")
+
+    async def live(self, logs: LogBook) -> Verdict:
+        ready = await prepared(self.rules, self.folder)
+        self.crm = Crm.copied(ready.portal, self.clock, self.rules)
+        self.mis = Mis(self.clock)
+        self.crashes = Crashes(self.chance, self.tell)
+        inner = httpx.ASGITransport(self.crm.app())
+        self.network = Network(self.crm.portal, inner, self.clock, self.chance, self.crashes, self.tell)
+        self.source = SimSource(self.mis, self.chance, failing=True)
+        calls = JournalCalls(self.crashes)
+        self.engine = Engine(
+            ready, self.folder, self.source, self.network, self.engine_clock, Random(self.seed), calls
+        )
+        self.memory = Memory()
+        life = self.life = Life(self.clock, self.mis, self.crm, self.rules, self.life_chance, self.tell)
+        days = self.life_chance.choice((1.0, 3.0, 6.0))
+        life.begin(days, events=self.life_chance.randint(4, 18))
+        self._faults()
+        try:
+            await self._drive(days * 86400.0)
+            self._calm()
+            await self._drive(CALM_HOURS * 3600.0, until_settled=True)
+            if not self.violations:
+                self.violations += await in_the_end(self, logs)
+        finally:
+            await self.engine.drop()
+        return Verdict(
+            seed=self.seed,
+            rules=self.rules.name,
+            violations=tuple(self.violations),
+            trace=self.network.trace.hexdigest()[:16],
+            told=tuple(self.told),
+            requests=self.network.requests,
+            turns=self.turns,
+            rests=self.rests,
+        )
+
+    def _faults(self) -> None:
+        self.network.rate = self.chance.choice((0.0, 0.03, 0.1, 0.25))
+        self.crashes.rate = self.chance.choice((0.0, 0.002, 0.006))
+        self.crashes.locked_rate = self.chance.choice((0.0, 0.0, 0.01))
+        if self.chance.random() < 0.2:
+            wrong_by = self.chance.choice((-90.0, 40.0, 300.0))
+            self.clock.plan(self.chance.uniform(100, 80000), lambda: self._jump(wrong_by))
+
+    def _jump(self, wrong_by: float) -> None:
+        self.tell(f"Kreslo's clock is wrong by {wrong_by:.0f} s")
+        self.engine_clock.wrong_by = wrong_by
+
+    def _calm(self) -> None:
+        self.tell("calm")
+        self.network.rate = self.crashes.rate = self.crashes.locked_rate = 0.0
+        self.source.failing = False
+        self.crm.portal.faults.clear()
+
+    async def _drive(self, seconds: float, *, until_settled: bool = False) -> None:
+        """Turn and let time pass; judge the world whenever the engine says that all is told."""
+        end = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < end and not self.violations:
+            settled = await self._turns()
+            if settled and self._heard():
+                self.rests += 1
+                self.violations += at_rest(self)
+                if until_settled:
+                    return
+            await self.clock.sleep(self._pause(settled=settled, left=end - self.clock.monotonic()))
+        if until_settled and not self.violations:
+            self.violations.append(Violation("does not converge", self._state()))
+
+    def _state(self) -> str:
+        run = self.engine.run
+        return "the process does not start" if run is None else str(run.status())
+
+    def _heard(self) -> bool:
+        """Whether the engine has seen all that the clinic and staff did."""
+        read, listened = self.source.complete_from, self.engine.listened_from
+        return read >= self.mis.touched and listened > self.life.staff_touched
+
+    async def _turns(self) -> bool:
+        """Turn until there is nothing more to do now; whether all is settled."""
+        for _ in range(_TURNS):
+            self.turns += 1
+            try:
+                busy = await self.engine.turn()
+            except Crash:
+                await self.engine.drop()
+                return False
+            except KresloError as error:
+                self.tell(f"the process does not start: {error.message}")
+                return False
+            if busy is None:
+                return False
+            if not busy:
+                status = self.engine.run.status() if self.engine.run else None
+                return bool(status and status.settled and not status.paused)
+        self.violations.append(Violation("never at rest", self._state()))
+        return False
+
+    def _pause(self, *, settled: bool, left: float) -> float:
+        """How long nobody turns: short while something waits, long while nothing happens."""
+        planned = self.clock.next_plan()
+        if not settled:
+            step = self.chance.choice((1.0, 5.0, 20.0, 90.0))
+        else:
+            step = self.chance.choice((5.0, 600.0, 4 * 3600.0, 10 * 3600.0))
+            if planned is not None:
+                step = min(step, planned + self.chance.choice((0.5, 5.0, 300.0, 7200.0)))
+        return max(0.5, min(step, left))
