@@ -141,7 +141,9 @@ def judge(response: httpx.Response, path: str) -> Refusal:
         case status if status >= 500:
             return Refusal(Verdict.UNKNOWN, f"{status} {text}".strip())
         case status if status >= 300 and status < 400:
-            return Refusal(Verdict.CONFIGURATION, "аккаунт переехал: возьмите его новый адрес", PERMISSION_PAUSE)
+            return Refusal(
+                Verdict.CONFIGURATION, "аккаунт переехал: возьмите его новый адрес", PERMISSION_PAUSE
+            )
         case status:
             return Refusal(Verdict.DATA, f"{status} {text}".strip())
 

@@ -12,6 +12,7 @@ import weakref
 from pathlib import Path
 
 from connectors.amocrm.locking import FileLock
+from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.seams import Clock
 
 MOST_A_SECOND = 7.0
@@ -37,9 +38,16 @@ class Pace:
     def rate(self) -> float:
         return self._wanted if self._lock.held else max(1.0, min(self._wanted, MOST_A_SECOND - self._wanted))
 
-    def at_most(self, rate: float) -> None:
-        """A second bridge on the account: the slower wish counts."""
-        self._wanted = min(self._wanted, rate)
+    def join(self, rate: float) -> None:
+        """One more bridge on the account: the slowest wish counts. Raises ConfigurationError where the lock file
+        cannot be made.
+        """
+        self._wanted = min(self._wanted, rate) if self.users else rate
+        try:
+            self._lock.take()
+        except OSError as error:
+            raise ConfigurationError(f"Файл блокировки аккаунта не создаётся (state): {error}") from error
+        self.users += 1
 
     async def take(self) -> None:
         """Wait for the next place. First come, first served."""
@@ -71,8 +79,7 @@ def pace_of(clock: Clock, host: str, rate: float, state: Path | None) -> Pace:
     if host not in known:
         known[host] = Pace(clock, rate, FileLock(lock_path(host, state)))
     pace = known[host]
-    pace.at_most(rate)
-    pace.users += 1
+    pace.join(rate)
     return pace
 
 

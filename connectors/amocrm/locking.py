@@ -11,7 +11,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_FAR = 1 << 30  # of a file on Windows the byte that is locked cannot be read by others, so it is one far behind
+_FAR = (
+    1 << 30
+)  # of a file on Windows the byte that is locked cannot be read by others, so it is one far behind
 
 
 class FileLock:

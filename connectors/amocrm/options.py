@@ -66,7 +66,11 @@ class AmocrmOptions(BaseModel):
             raise ValueError("give one of `token` (a long-lived token) and `oauth`")
         if bool(self.hook_url) != (self.hook_secret is not None):
             raise ValueError("`hook_url` and `hook_secret` belong together")
-        if self.hook_url and urlsplit(self.hook_url).scheme != "https" and not is_loopback(_host(self.hook_url)):
+        if (
+            self.hook_url
+            and urlsplit(self.hook_url).scheme != "https"
+            and not is_loopback(_host(self.hook_url))
+        ):
             raise ValueError("`hook_url` must use https")
         return self
 

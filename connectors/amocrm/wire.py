@@ -11,7 +11,15 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w.-]+")
 _PLAIN = frozenset(
     (
         *("id", "entity_id", "to_entity_id", "entity_type", "to_entity_type", "pipeline_id", "status_id"),
-        *("responsible_user_id", "note_type", "task_type_id", "complete_till", "is_main", "field_id", "user_id"),
+        *(
+            "responsible_user_id",
+            "note_type",
+            "task_type_id",
+            "complete_till",
+            "is_main",
+            "field_id",
+            "user_id",
+        ),
     )
 )
 
@@ -41,18 +49,18 @@ def masked(text: str) -> str:
     return _EMAIL.sub("…@…", _DIGITS.sub("…", _TOKEN.sub("***", text)))
 
 
-def sketch(route: str, item: Mapping[str, Any], plain_field: object = None) -> str:
+def sketch(route: str, item: Mapping[str, Any], plain: frozenset[int] = frozenset()) -> str:
     """One item of a write for the journal: ids and stages as they are, of everything else only that it was sent.
-    `plain_field`: the field whose value may stand there (our key).
+    `plain`: ids of fields whose values may stand there (our key).
     """
-    return masked(f"{route} {' '.join(_shown(item, plain_field))}".strip())
+    return masked(f"{route} {' '.join(_shown(item, plain))}".strip())
 
 
-def _shown(item: Mapping[str, Any], plain_field: object) -> Iterator[str]:
+def _shown(item: Mapping[str, Any], plain: frozenset[int]) -> Iterator[str]:
     for name, value in item.items():
         if name == "custom_fields_values":
             for entry in value:
-                known = entry.get("field_id") == plain_field
+                known = entry.get("field_id") in plain
                 yield f"field:{entry.get('field_id')}={entry['values'][0]['value'] if known and entry['values'] else '…'}"
         elif name == "_embedded":
             yield from (f"{inner}={[one.get('id', '…') for one in rows]}" for inner, rows in value.items())
