@@ -13,7 +13,7 @@ def main() -> None:
     from kreslo.connectors.errors import KresloError  # noqa: PLC0415
 
     try:
-        build_app()(prog_name="kreslo")
+        build_app(sys.argv[1:])(prog_name="kreslo")
     except KresloError as error:
         sys.exit(tell_failure(error))
     except KeyboardInterrupt:

@@ -1,15 +1,22 @@
 """All commands together."""
 
 import os
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from kreslo.cli import check, clinic, demo, explain, run, sandbox, setup, status, version
 from kreslo.cli.words import say
 
+COMMANDS = ("demo", "run", "check", "setup", "status", "explain", "sandbox", "clinic", "version")
+"""Each is a module here with `add_to(app)`, in the order of the help."""
 
-def build_app() -> typer.Typer:
+
+def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The app for this command line: only the command that it names is imported, since the engine takes a second to
+    load and `kreslo clinic book` does not need it. All of them where it names none, for the help.
+    """
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -36,13 +43,7 @@ def build_app() -> typer.Typer:
         if debug:
             os.environ["KRESLO_DEBUG"] = "1"
 
-    demo.add_to(app)
-    run.add_to(app)
-    check.add_to(app)
-    setup.add_to(app)
-    status.add_to(app)
-    explain.add_to(app)
-    sandbox.add_to(app)
-    clinic.add_to(app)
-    version.add_to(app)
+    named = next((word for word in arguments if not word.startswith("-")), "")
+    for name in [named] if named in COMMANDS else COMMANDS:
+        import_module(f"kreslo.cli.{name}").add_to(app)
     return app

@@ -1,11 +1,14 @@
 """The commands that need neither a MIS nor a CRM."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from kreslo.cli.app import COMMANDS, build_app
 from kreslo.cli.sandbox import switches
 from kreslo.connectors.errors import ConfigurationError
 
@@ -82,3 +85,16 @@ def test_setup_shows_first_and_makes_then_and_does_nothing_twice(
     assert "Визит завтра" in made.stdout
     again = kreslo("setup", str(mapping), env={"PORTAL": webhook})
     assert "уже есть всё" in again.stdout
+
+
+def test_the_help_names_every_command() -> None:
+    shown = CliRunner().invoke(build_app(), ["--help"])
+    assert shown.exit_code == 0
+    assert all(re.search(rf"\b{name}\b", shown.output) for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "clinic"])
+def test_every_command_stands_alone(command: str) -> None:
+    shown = CliRunner().invoke(build_app([command]), [command, "--help"], prog_name="kreslo")
+    assert shown.exit_code == 0, shown.output
+    assert f"kreslo {command}" in shown.output
