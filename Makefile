@@ -8,7 +8,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
         --no-emit-index-url --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit lint lock clean
+.PHONY: help install demo test unit lint odbc lock clean
 
 help:
 	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
@@ -35,12 +35,16 @@ install: .venv/.installed
 demo: .venv/.installed
 	@$(BIN)/kreslo demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
-test: lint
+test: lint odbc
 # A file's tests stay in one process: a demo or a portal that they share is started once.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 unit: .venv/.installed
 	@$(BIN)/python -m pytest -m "not slow" tests/unit $(ARGS)
+
+# Libraries for the tests that go through real ODBC drivers; without them those tests are skipped and say so.
+odbc: .venv/.installed
+	@.ci/odbc
 
 lint: .venv/.installed
 	@$(BIN)/ruff check --quiet .

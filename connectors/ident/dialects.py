@@ -4,6 +4,7 @@ Everything else is the same text for both, so that the demo and the tests run wh
 """
 
 import importlib
+import re
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,7 +32,15 @@ _DRIVERS = (
     "SQL Server",
 )
 
+_WINDOWS_OWN = "SQL Server"
+_FREETDS = "FreeTDS"
+
 _LOCK_TIMEOUT = timedelta(seconds=5)
+_CONNECT_TIMEOUT = timedelta(seconds=15)
+
+# A login that may do one of these can change the clinic's data, be it by a role, as an owner or by a single grant.
+_WRITES = ("INSERT", "UPDATE", "DELETE", "ALTER")
+_OURS = ("dbo.Receptions", "dbo.Patients", "dbo.Persons")
 
 
 class Dialect(Protocol):
@@ -62,7 +71,8 @@ def dialect_of(options: IdentOptions, clock: Clock) -> Dialect:
                 "database: neither an SQLAlchemy URL nor an ODBC connection string; "
                 r"write SERVER=clinic\PZSQLSERVER;DATABASE=PZ;UID=…;PWD=… or sqlite:///clinic.db"
             )
-        return SqlServer(URL.create("mssql+pyodbc", query={"odbc_connect": odbc_text(value)}), options)
+        said = odbc_text(value, trust_certificate=options.trust_certificate)
+        return SqlServer(URL.create("mssql+pyodbc", query={"odbc_connect": said}), options)
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
@@ -122,6 +132,11 @@ class SqlServer:
 
     def __init__(self, url: URL, options: IdentOptions) -> None:
         self._url = url
+        self._added = (
+            {} if "odbc_connect" in url.query else {"ApplicationIntent": "ReadOnly", "APP": "Kreslo"}
+        )
+        if self._added and options.trust_certificate:
+            self._added["TrustServerCertificate"] = "yes"
         self._query_timeout = max(1, round(options.query_timeout.total_seconds()))
         self.label = _label(url)
 
@@ -133,9 +148,7 @@ class SqlServer:
             pool_size=1,
             max_overflow=0,
             pool_pre_ping=True,
-            connect_args={"timeout": 15, "ApplicationIntent": "ReadOnly", "APP": "Kreslo"}
-            if "odbc_connect" not in self._url.query
-            else {"timeout": 15},
+            connect_args={"timeout": round(_CONNECT_TIMEOUT.total_seconds()), **self._added},
         )
         event.listen(engine, "connect", self._session)
         return engine
@@ -150,9 +163,11 @@ class SqlServer:
         return value
 
     def writable(self, connection: Connection) -> bool:
+        places = [("DB_NAME()", "DATABASE"), *((f"'{table}'", "OBJECT") for table in _OURS)]
         checks = " + ".join(
-            f"COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{right}'), 0)"
-            for right in ("INSERT", "UPDATE", "DELETE")
+            f"COALESCE(HAS_PERMS_BY_NAME({name}, '{kind}', '{right}'), 0)"
+            for name, kind in places
+            for right in _WRITES
         )
         return bool(connection.execute(text(f"SELECT {checks}")).scalar_one())
 
@@ -181,17 +196,42 @@ def session_statements(*, snapshot: bool) -> list[str]:
     ]
 
 
-def odbc_text(value: str) -> str:
-    """An ODBC connection string with what is missing: the newest installed driver, and that we only read."""
-    names = {part.partition("=")[0].strip().lower() for part in value.split(";")}
-    text_ = value.rstrip("; ")
-    if not names & {"driver", "dsn", "filedsn"}:
-        text_ = f"DRIVER={{{_installed_driver()}}};{text_}"
-    if "applicationintent" not in names:
-        text_ += ";ApplicationIntent=ReadOnly"
-    if "app" not in names:
-        text_ += ";APP=Kreslo"
-    return text_
+def odbc_text(value: str, *, trust_certificate: bool = False) -> str:
+    """An ODBC connection string with what is missing: the newest installed driver with what that one needs, and that
+    we only read. `trust_certificate`: take the server's certificate as it is.
+    """
+    parts = _parts(value)
+    if not parts.keys() & {"driver", "dsn", "filedsn"}:
+        parts = {"driver": ("DRIVER", f"{{{_installed_driver()}}}"), **parts}
+    for key in parts.keys() & {"server", "addr", "address"}:
+        name, address = parts[key]
+        parts[key] = (name, _without_default_port(address))
+    driver = Path(parts["driver"][1].strip("{}")).name if "driver" in parts else ""
+    added = (
+        [("ApplicationIntent", "ReadOnly")] if driver != _WINDOWS_OWN else []
+    )  # the oldest has no word for it
+    added.append(("APP", "Kreslo"))
+    if "tdsodbc" in driver or driver == _FREETDS:
+        added += [("TDS_Version", "auto"), ("ClientCharset", "UTF-8")]
+    elif trust_certificate:
+        added.append(("TrustServerCertificate", "yes"))
+    for name, said in added:
+        parts.setdefault(name.lower(), (name, said))
+    return ";".join(f"{name}={said}" for name, said in parts.values())
+
+
+def _parts(value: str) -> dict[str, tuple[str, str]]:
+    """The parts of an ODBC connection string by their names in small letters. A value in braces may hold a semicolon."""
+    found = re.findall(r"\s*([^=;{}]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|$)", value)
+    return {name.lower(): (name, said.strip()) for name, said in found}
+
+
+def _without_default_port(address: str) -> str:
+    r"""`clinic\PZSQLSERVER,1433` without the port: drivers would go there and never ask for the instance, which
+    listens elsewhere. Any other port is somebody's intention.
+    """
+    host, _, port = address.rpartition(",")
+    return host.strip() if "\\" in host and port.strip() == "1433" else address
 
 
 def _installed_driver() -> str:
@@ -210,12 +250,14 @@ def _odbc() -> Any:
     Raises ConfigurationError where that library is missing.
     """
     try:
-        return importlib.import_module("pyodbc")
+        module: Any = importlib.import_module("pyodbc")
     except ImportError as error:
         raise ConfigurationError(
             f"ODBC is not installed on this machine ({error}); install unixODBC (Debian: unixodbc) and Microsoft's "
             "ODBC Driver 18"
         ) from error
+    module.pooling = False  # one pool is enough: a driver manager's own would keep a second connection
+    return module
 
 
 def _has_snapshot(cursor: Any) -> bool:
@@ -229,9 +271,6 @@ def _label(url: URL) -> str:
     odbc = url.query.get("odbc_connect")
     if not isinstance(odbc, str):
         return f"{url.host or 'DSN'}/{url.database or ''}".rstrip("/")
-    parts = {
-        name.strip().lower(): value.strip(" {}")
-        for name, _, value in (part.partition("=") for part in odbc.split(";"))
-    }
+    parts = {key: said.strip("{}") for key, (_, said) in _parts(odbc).items()}
     server = parts.get("server") or parts.get("addr") or parts.get("dsn") or "SQL Server"
     return f"{server}/{parts.get('database', '')}".rstrip("/")

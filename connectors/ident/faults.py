@@ -60,6 +60,8 @@ def _of_server(words: str, label: str, args: tuple[object, ...]) -> KresloError:
             "or name an installed one by DRIVER={…}",
             detail=words,
         )
+    if "ssl provider" in words.lower():
+        return _unsafe(words, label)
     if numbers & {18456, 18452} or state == "28000":
         return PermissionDeniedError(
             f"{label}: the server refused the login; check UID and PWD, and that SQL logins are allowed there",
@@ -77,11 +79,17 @@ def _of_server(words: str, label: str, args: tuple[object, ...]) -> KresloError:
         )
     if numbers & {208, 207} or state in {"42S02", "42S22"}:
         return _missing(words, label)
-    if numbers & {1205, 1222, 3960} or state in {"40001", "HYT00", "HYT01"}:
+    connecting = "(SQLDriverConnect)" in words
+    if not connecting and (numbers & {1205, 1222, 3960} or state in {"40001", "HYT00", "HYT01"}):
         return OutageError(
             f"{label}: the server is too busy to answer in time; Kreslo tries again", detail=words
         )
-    if state[:2] == "08" or state == "01000" or numbers & {-1, 2, 53, 10053, 10054, 10060, 10061, 11001}:
+    if (
+        connecting
+        or state[:2] == "08"
+        or state == "01000"
+        or numbers & {-1, 2, 53, 10053, 10054, 10060, 10061, 11001}
+    ):
         return OutageError(
             f"{label}: the server does not answer; check that it runs, that SERVER is right, and for a named "
             "instance that SQL Server Browser (UDP 1434) is reachable",
@@ -90,6 +98,21 @@ def _of_server(words: str, label: str, args: tuple[object, ...]) -> KresloError:
     if state[:2] in {"42", "22"}:
         return ConfigurationError(f"{label}: the server refused the query: {words}", detail=words)
     return OutageError(f"{label}: the database failed; Kreslo tries again", detail=words)
+
+
+def _unsafe(words: str, label: str) -> KresloError:
+    """TLS that did not come about. The number is Windows' own for a root that it does not trust, in any language."""
+    if "certificate" in words.lower() or "-2146893019" in words:
+        return ConfigurationError(
+            f"{label}: nobody vouches for the server's certificate (a SQL Server makes its own). If the way to the "
+            "server is inside the clinic, accept it by trust_certificate: true; else have it signed",
+            detail=words,
+        )
+    return ConfigurationError(
+        f"{label}: no secure connection came about; a SQL Server of 2014 or older may speak no TLS that this driver "
+        "accepts: update the server, or name an older driver by DRIVER={…}",
+        detail=words,
+    )
 
 
 def _missing(words: str, label: str) -> MissingObjectError:

@@ -60,6 +60,7 @@ class IdentOptions(BaseModel):
     (`SERVER=clinic\PZSQLSERVER;DATABASE=PZ;UID=…;PWD=…`). `queries`: an administrator's own file for a dataset.
     `cancel_reasons`: texts for ids of reasons, where the database's dictionary cannot be read.
     `page`: rows a batch. `overlap`: how far behind the last pass each pass looks again.
+    `trust_certificate`: take the server's certificate although nobody vouches for it (self-signed, as it usually is).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,6 +74,7 @@ class IdentOptions(BaseModel):
     page: int = Field(default=500, ge=1, le=5000)
     overlap: Duration = timedelta(minutes=5)
     query_timeout: Duration = timedelta(seconds=60)
+    trust_certificate: bool = False
     allow_writable_login: bool = False
 
     @field_validator("timezone")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -37,14 +38,20 @@ def load(dataset: Dataset, path: Path | None = None) -> Query:
     except (OSError, UnicodeDecodeError) as error:
         why = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise ConfigurationError(f"query of {dataset.name}: {origin}: {why}") from error
-    tree = prove(sql, origin)
     return Query(
         dataset=dataset,
         sql=sql.rstrip().rstrip(";"),
         origin=origin,
         own=path is not None,
-        shape=hashlib.sha256(tree.sql(dialect="tsql", comments=False).encode()).hexdigest()[:12],
+        shape=_shape(sql, origin),
     )
+
+
+@lru_cache(maxsize=64)
+def _shape(sql: str, origin: str) -> str:
+    """Proves the text once: views are opened anew with each check."""
+    tree = prove(sql, origin)
+    return hashlib.sha256(tree.sql(dialect="tsql", comments=False).encode()).hexdigest()[:12]
 
 
 def prove(sql: str, origin: str) -> exp.Select:

@@ -41,6 +41,48 @@ def test_a_driver_that_is_named_stays(drivers: list[str], text: str) -> None:
     assert odbc_text(text).startswith(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "part", "there"),
+    [
+        (r"SERVER=clinic\PZSQLSERVER,1433;UID=a", r"SERVER=clinic\PZSQLSERVER;", True),
+        (r"SERVER=clinic\PZSQLSERVER,50026;UID=a", r"SERVER=clinic\PZSQLSERVER,50026;", True),
+        ("SERVER=clinic,1433;UID=a", "SERVER=clinic,1433;", True),
+        ("DRIVER={SQL Server};SERVER=clinic", "ApplicationIntent", False),
+        ("DRIVER={FreeTDS};SERVER=clinic", "ClientCharset=UTF-8;TDS_Version=auto", False),
+        ("DRIVER={FreeTDS};SERVER=clinic", "TDS_Version=auto;ClientCharset=UTF-8", True),
+        ("SERVER=clinic;PWD={a;DRIVER=b}", "PWD={a;DRIVER=b}", True),
+        ("SERVER=clinic;PWD={a;DRIVER=b}", "DRIVER={ODBC Driver 17 for SQL Server};", True),
+        ("SERVER=clinic;app=Mine", "app=Mine", True),
+        ("SERVER=clinic;app=Mine", "Kreslo", False),
+        ("SERVER=clinic", "TrustServerCertificate", False),
+    ],
+)
+def test_each_driver_gets_what_it_needs_and_was_not_given(
+    drivers: list[str], text: str, part: str, there: bool
+) -> None:
+    assert (part in odbc_text(text)) is there
+
+
+def test_a_certificate_is_trusted_only_by_consent(drivers: list[str]) -> None:
+    assert odbc_text("SERVER=a", trust_certificate=True).endswith(";TrustServerCertificate=yes")
+    said = odbc_text("SERVER=a;TrustServerCertificate=no", trust_certificate=True)
+    assert said.count("TrustServerCertificate") == 1
+
+
+@pytest.mark.parametrize(
+    ("newest", "rest"),
+    [
+        ("ODBC Driver 18 for SQL Server", ["SQL Server", "ODBC Driver 17 for SQL Server"]),
+        ("ODBC Driver 13 for SQL Server", ["FreeTDS", "SQL Server"]),
+        ("FreeTDS", ["SQL Server", "PostgreSQL"]),
+        ("SQL Server", ["PostgreSQL"]),
+    ],
+)
+def test_the_best_installed_driver_is_taken(drivers: list[str], newest: str, rest: list[str]) -> None:
+    drivers[:] = [*rest, newest]
+    assert odbc_text("SERVER=a").startswith(f"DRIVER={{{newest}}};")
+
+
 def test_without_a_driver_it_says_what_to_install(drivers: list[str]) -> None:
     drivers[:] = ["PostgreSQL Unicode"]
     with pytest.raises(ConfigurationError, match=r"install Microsoft's ODBC Driver 18.*PostgreSQL Unicode"):
@@ -177,7 +219,29 @@ def server(state: str, words: str) -> OperationalError:
             OutageError,
             "does not answer",
         ),
-        (server("HYT00", "Login timeout expired (0) (SQLDriverConnect)"), OutageError, "too busy"),
+        (server("HYT00", "Login timeout expired (0) (SQLDriverConnect)"), OutageError, "does not answer"),
+        (server("HYT00", "Query timeout expired (0) (SQLExecDirectW)"), OutageError, "too busy"),
+        (
+            server(
+                "08001",
+                "SSL Provider: [error:0A000086:SSL routines::certificate verify failed:self-signed certificate] (-1) "
+                "(SQLDriverConnect)",
+            ),
+            ConfigurationError,
+            "trust_certificate: true",
+        ),
+        (
+            server(
+                "08001", "SSL Provider: Цепочка выпущена ненадёжным центром. (-2146893019) (SQLDriverConnect)"
+            ),
+            ConfigurationError,
+            "trust_certificate: true",
+        ),
+        (
+            server("08001", "SSL Provider: [error:0A000102:SSL routines::unsupported protocol] (-1)"),
+            ConfigurationError,
+            "older driver",
+        ),
         (server("40001", "was deadlocked (1205) (SQLExecDirectW)"), OutageError, "too busy"),
         (
             server("42000", "Lock request time out period exceeded. (1222) (SQLExecDirectW)"),

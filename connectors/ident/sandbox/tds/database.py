@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from connectors.ident.sandbox.tds.calls import for_sqlite
 from connectors.ident.sandbox.tds.faults import denied, known
 from connectors.ident.sandbox.tds.ledger import Switches
@@ -32,11 +34,15 @@ _SYSTEM: dict[str, dict[str, dict[str, str]]] = {
 }
 _LEVELS = {"READ UNCOMMITTED": 1, "READ COMMITTED": 2, "REPEATABLE READ": 3, "SERIALIZABLE": 4, "SNAPSHOT": 5}
 _SPID = 51
-_KNOWN_TEXTS = 500
+
+_KNOWN_TEXTS = 1000
+_SELECTS: dict[tuple[str, str, bytes], Select] = {}
+"""What was translated, by text and tables: it takes long, and every client says the same."""
+_LOCK = threading.Lock()
 
 
 class Catalog:
-    """The file's tables and the SELECTs that were translated for them; shared by all sessions."""
+    """The file's tables; shared by all sessions."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
@@ -44,7 +50,6 @@ class Catalog:
         self._lock = threading.Lock()
         self._version = -1
         self._tables: Tables = {}
-        self._selects: dict[str, Select] = {}
 
     def tables(self) -> Tables:
         """As they are now."""
@@ -56,20 +61,21 @@ class Catalog:
                         "SELECT name FROM sqlite_master WHERE type = 'table'"
                     ).fetchall()
                     dbo = {name: _columns(connection, name) for (name,) in names}
-                    self._tables, self._selects, self._version = {**_SYSTEM, "dbo": dbo}, {}, version
+                    self._tables, self._version = {**_SYSTEM, "dbo": dbo}, version
                 return self._tables
 
     def select(self, text: str) -> Select:
         """Raises ServerError for what is no SELECT, or names what is not there."""
         tables = self.tables()
-        with self._lock:
-            found = self._selects.get(text)
+        key = (text, self.name, msgspec.json.encode(tables))
+        with _LOCK:
+            found = _SELECTS.get(key)
         if found is None:
             found = translate(text, tables, self.name)
-            with self._lock:
-                if len(self._selects) > _KNOWN_TEXTS:
-                    self._selects.clear()
-                self._selects[text] = found
+            with _LOCK:
+                if len(_SELECTS) > _KNOWN_TEXTS:
+                    _SELECTS.clear()
+                _SELECTS[key] = found
         return found
 
 
@@ -96,7 +102,8 @@ class Session:
             raise denied("SELECT", refused[0], self._catalog.name)
         if self._switches.held and select.tables and self.isolation != "SNAPSHOT":
             raise known(1222)
-        self._fill()
+        if not select.tables:
+            self._fill()
         try:
             cursor = self._connection.execute(
                 select.sql, {name: for_sqlite(value) for name, value in values.items()}

@@ -25,8 +25,10 @@ _KNOWN = {
     241: ("Conversion failed when converting date and/or time from character string.", 16, False),
     262: ("{name} permission denied in database '{database}'.", 14, False),
     1205: (
-        "Transaction (Process ID 51) was deadlocked on lock resources with another process and has been chosen as "
-        "the deadlock victim. Rerun the transaction.",
+        (
+            "Transaction (Process ID 51) was deadlocked on lock resources with another process and has been chosen as "
+            "the deadlock victim. Rerun the transaction."
+        ),
         13,
         False,
     ),

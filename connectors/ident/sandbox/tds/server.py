@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from connectors.ident.sandbox.tds import greeting, tokens
+from connectors.ident.sandbox.tds.browser import Browser
 from connectors.ident.sandbox.tds.calls import Call, batch, call
 from connectors.ident.sandbox.tds.certificates import context
 from connectors.ident.sandbox.tds.database import Catalog, Session
@@ -28,14 +29,14 @@ from connectors.ident.sandbox.tds.statements import kind_of
 from connectors.ident.sandbox.tds.tokens import Change, Done, Status
 from connectors.ident.sandbox.tds.types import ConversionError
 
-_LEVEL = re.compile(r"SET\s+TRANSACTION\s+ISOLATION\s+LEVEL\s+([A-Z ]+)", re.I)
-_LOST_SECONDS = 0.05
+_LEVEL = re.compile(r"SET\s+TRANSACTION\s+ISOLATION\s+LEVEL\s+([A-Z ]+)", re.IGNORECASE)
 _TICK_SECONDS = 0.02
 
 
 class StandIn:
-    """`with StandIn(path) as server:` listens at `server.host`, `server.port`. `encrypted` False: the server has no
-    certificate at all. `now`: its clock, naive.
+    """`with StandIn(path, now=…) as server:` listens at `server.host`, `server.port`. `now`: its clock, naive.
+    `encrypted` False: the server has no certificate at all. `instance`: its name, told by a SQL Server Browser at
+    UDP 1434 of the same host, as of a named instance whose port changes.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class StandIn:
         user: str = "reader",
         password: str = "demo-only",  # noqa: S107  of a made-up clinic
         encrypted: bool = True,
+        instance: str = "",
     ) -> None:
         self.host = host
         self.port = 0
@@ -57,6 +59,7 @@ class StandIn:
         self.ledger = Ledger()
         self.switches = Switches()
         self._now = now
+        self._browser = Browser(host, instance) if instance else None
         self._catalog = Catalog(path, database)
         self._context: ssl.SSLContext | None = context(host) if encrypted else None
         self._listening: socket.socket | None = None
@@ -65,14 +68,19 @@ class StandIn:
         self._closing = False
         self._count = 0
 
-    def __enter__(self) -> "StandIn":
+    def __enter__(self) -> Self:
         self._listening = socket.create_server((self.host, self.port))
         self.port = self._listening.getsockname()[1]
         self._start(self._accept)
+        if self._browser is not None:
+            self._browser.open(self.port)
+            self._start(self._browser.run)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing = True
+        if self._browser is not None:
+            self._browser.close()
         if self._listening is not None:
             with contextlib.suppress(OSError):
                 self._listening.shutdown(socket.SHUT_RDWR)

@@ -30,10 +30,10 @@ _WRITES = {"INSERT": exp.Insert, "UPDATE": exp.Update, "DELETE": exp.Delete, "ME
 # What the drivers and Kreslo say beside SELECT; it changes nothing but their own session.
 _SETTING = re.compile(
     r"\s*(SET\s+\w+(\s+(ON|OFF|LOW|[-\w]+))?|SET\s+TRANSACTION\s+ISOLATION\s+LEVEL\s+[\w ]+|USE\s+\S+)\s*",
-    re.I,
+    re.IGNORECASE,
 )
 _TRANSACTION = re.compile(
-    r"\s*(IF\s+@@TRANCOUNT\s*>\s*0\s+)?(BEGIN|COMMIT|ROLLBACK)(\s+(TRAN|TRANSACTION|WORK))?\s*", re.I
+    r"\s*(IF\s+@@TRANCOUNT\s*>\s*0\s+)?(BEGIN|COMMIT|ROLLBACK)(\s+(TRAN|TRANSACTION|WORK))?\s*", re.IGNORECASE
 )
 
 
@@ -65,11 +65,11 @@ def kind_of(text: str) -> Kind:
         return Kind.SETTING
     if parts and all(_TRANSACTION.fullmatch(part) for part in parts):
         return Kind.TRANSACTION
-    if re.match(r"\s*(EXEC\s+)?(\[?sys\]?\.)?sp_datatype_info", text, re.I):
+    if re.match(r"\s*(EXEC\s+)?(\[?sys\]?\.)?sp_datatype_info", text, re.IGNORECASE):
         return Kind.CATALOG
     return (
         Kind.SELECT
-        if re.match(r"\s*(--[^\n]*\n\s*|/\*.*?\*/\s*)*SELECT\b", text, re.I | re.S)
+        if re.match(r"\s*(--[^\n]*\n\s*|/\*.*?\*/\s*)*SELECT\b", text, re.IGNORECASE | re.DOTALL)
         else Kind.OTHER
     )
 
@@ -122,7 +122,7 @@ def _typed(tree: exp.Select, tables: Tables) -> exp.Select:
     return typed if isinstance(typed, exp.Select) else tree
 
 
-def _declared(item: exp.Expression) -> str:
+def _declared(item: exp.Expr) -> str:
     kind = item.type
     if kind is None or kind.this in {exp.DataType.Type.UNKNOWN, exp.DataType.Type.NULL}:
         return ""
@@ -169,11 +169,11 @@ def _for_sqlite(typed: exp.Select) -> exp.Select:
     return changed if isinstance(changed, exp.Select) else typed
 
 
-def _shaped(side: exp.Expression) -> exp.Expression:
+def _shaped(side: exp.Expr) -> exp.Expr:
     return exp.func("tds_instant", side)
 
 
-def _changed(node: exp.Expression) -> exp.Expression:
+def _changed(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.National):
         return exp.Literal.string(node.name)
     if isinstance(node, exp.SessionParameter):
@@ -182,6 +182,6 @@ def _changed(node: exp.Expression) -> exp.Expression:
         return exp.func("tds_now")
     if isinstance(node, exp.Fetch):
         return exp.Limit(expression=node.args.get("count"))
-    if isinstance(node, exp.Cast) and node.to.this in _INSTANTS:
+    if isinstance(node, exp.Cast) and node.to.this in _INSTANTS and isinstance(node.this, exp.Expr):
         return node.this
     return node
