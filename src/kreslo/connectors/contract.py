@@ -35,11 +35,15 @@ class Rejected(msgspec.Struct, frozen=True):
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Some records and the cursor that stands behind them: reading on from `cursor` never misses a change and may
-    give a record again. `caught_up`: the source has nothing newer now.
+    give a record again. `caught_up`: the source has nothing newer now. `released`: rows rejected before that are good now
+    or came to nothing. `warnings`, in the batch that is caught up: all that stands wrong with the source at this moment
+    and does not stop it (a file that is late); one that is no longer among them has ended.
     """
 
     records: tuple[Record, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    released: tuple[RecordRef, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     cursor: str
     caught_up: bool = False
 

@@ -1,0 +1,14 @@
+"""1C:Helix, a dental clinic's program on 1C, as a source: the files that it writes to a folder by schedule."""
+
+from connectors.helix.options import HelixOptions
+from connectors.helix.source import HelixSource
+from kreslo.connectors.contract import SourceConnector
+
+connector = SourceConnector(
+    name="helix",
+    title="1C:Helix",
+    options=HelixOptions,
+    build=HelixSource,
+)
+
+__all__ = ["HelixOptions", "HelixSource", "connector"]

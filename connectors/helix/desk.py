@@ -1,0 +1,150 @@
+"""Everything of a running Helix source that works with files: folders, inbox, state, what is wrong with them."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connectors.helix.columns import Columns
+from connectors.helix.drop import Drop
+from connectors.helix.formats import FileError, UnfinishedError, open_table
+from connectors.helix.intake import Intake
+from connectors.helix.lateness import late
+from connectors.helix.options import HelixOptions
+from connectors.helix.store import Store
+from kreslo.connectors.contract import Seams
+from kreslo.connectors.errors import ConfigurationError, ErrorKind
+from kreslo.connectors.model import Problem
+
+log = structlog.get_logger(__name__)
+
+_SHOWN = 5
+_CAMPAIGNS = (
+    "профиль кампании проверен, но его файлы пока не забираются: рассылки по кампаниям Kreslo ещё не ведёт. "
+    "Файлы остаются в папке"
+)
+
+
+class Desk:
+    """Used by one thread."""
+
+    def __init__(self, options: HelixOptions, seams: Seams) -> None:
+        """Raises ConfigurationError where the state cannot be used."""
+        self._options = options
+        self._clock = seams.clock
+        self._zone = ZoneInfo(options.timezone)
+        self.store = Store(options.state, f"{int(seams.chance.random() * 2**53):014x}")
+        inbox = options.state / "inbox"
+        try:
+            inbox.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            self.store.close()
+            raise ConfigurationError(f"state: {inbox} cannot be made: {error.strerror}") from error
+        self._drop = Drop(options, self.store, inbox, seams.clock)
+        self._intake = Intake(options, self.store, inbox, seams.clock)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def look(self) -> int:
+        """Looks into the folders; how many files were taken. Sets and ends what is late."""
+        if self.store.note("watched_since") is None:
+            with self.store.writing():
+                self.store.save_note("watched_since", self._clock.now().isoformat())
+        taken = self._drop.look()
+        self._drop.prune()
+        self._lateness()
+        return taken
+
+    def step(self) -> bool:
+        return self._intake.step()
+
+    def unreachable(self) -> list[str]:
+        return [
+            f"{name}: папка {self._options.folder_of(name)} недоступна ({why}): проверьте сетевой диск и права"
+            for name, why in sorted(self._drop.unreachable.items())
+        ]
+
+    def warnings(self) -> list[Problem]:
+        """Everything that stands wrong now, none of which stops the bridge."""
+        found = [Problem(text, ErrorKind.OUTAGE, fatal=False) for text in self.unreachable()]
+        found += [Problem(text, ErrorKind.DATA, fatal=False) for text in self.store.warnings().values()]
+        return found
+
+    def check(self) -> list[Problem]:
+        """Looks and takes nothing."""
+        problems: list[Problem] = []
+        for name, profile in self._options.profiles.items():
+            try:
+                files = self._drop.listed(name)
+            except OSError as error:
+                where = self._options.folder_of(name)
+                text = f"{name}: папка {where} недоступна ({error.strerror}): проверьте путь, сетевой диск и права"
+                problems.append(Problem(text, ErrorKind.OUTAGE))
+                continue
+            if profile.row == "campaign":
+                problems.append(Problem(f"{name}: {_CAMPAIGNS}", fatal=False))
+            if not files:
+                text = f"{name}: файлов {', '.join(profile.files)} в папке пока нет"
+                problems.append(Problem(text, ErrorKind.DATA, fatal=False))
+                continue
+            problems += self._sample(name, self._options.folder_of(name) / files[-1].name)
+        problems += [Problem(text, ErrorKind.DATA, fatal=False) for text in self.store.warnings().values()]
+        return problems + self._doubts()
+
+    def _sample(self, name: str, path: Path) -> list[Problem]:
+        profile = self._options.profiles[name]
+        try:
+            open_table(path, profile, Columns(profile))
+        except UnfinishedError as error:
+            return [
+                Problem(f"{name}: файл {path.name} пока не закончен: {error}", ErrorKind.DATA, fatal=False)
+            ]
+        except FileError as error:
+            return [Problem(f"{name}: файл {path.name}: {error}", ErrorKind.DATA)]
+        except OSError as error:
+            text = f"{name}: файл {path.name} не открывается: {error.strerror}"
+            return [Problem(text, ErrorKind.PERMISSION, fatal=False)]
+        return []
+
+    def _doubts(self) -> list[Problem]:
+        count, first = self.store.doubts(_SHOWN)
+        if not count:
+            return []
+        listed = "; ".join(f"{file}, строка {line}: {why}" for file, line, why in first)
+        more = f" и ещё {count - len(first)}" if count > len(first) else ""
+        text = f"имена, на которые стоит взглянуть до рассылок по имени: {count}. {listed}{more}"
+        return [Problem(text, ErrorKind.DATA, fatal=False)]
+
+    def _lateness(self) -> None:
+        now = self._clock.now()
+        since = datetime.fromisoformat(self.store.note("watched_since") or now.isoformat())
+        for name, profile in self._options.profiles.items():
+            if profile.schedule is None or profile.row == "campaign":
+                continue
+            arrived = self.store.note(f"arrived/{name}")
+            due = late(
+                profile.schedule,
+                self._zone,
+                now=now,
+                arrived=datetime.fromisoformat(arrived) if arrived else None,
+                watched_since=since,
+            )
+            self._tell(name, due, now)
+
+    def _tell(self, name: str, due: datetime | None, now: datetime) -> None:
+        topic = f"late/{name}"
+        if due is None:
+            if topic in self.store.warnings():
+                with self.store.writing():
+                    self.store.settle(topic)
+                log.info("helix.file_came", profile=name)
+            return
+        schedule = self._options.profiles[name].schedule
+        limit = due + schedule.tolerance if schedule else due
+        text = f"{name}: файла за {due:%d.%m %H:%M} нет и в {limit:%H:%M}; проверьте расписание выгрузки в 1С"
+        if self.store.warnings().get(topic) != text:
+            with self.store.writing():
+                self.store.warn(topic, text, now)
+            log.warning("helix.file_late", profile=name, due=f"{due:%H:%M}")

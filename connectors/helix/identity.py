@@ -1,0 +1,189 @@
+"""Whose row is it? Ids where the file has them; else name and telephone, and the birth date where there is one.
+
+A record's id is settled when the record is first seen and never changes: what is learnt later (an id, a birth date,
+another telephone) becomes one more alias of it. A telephone alone joins nobody: families share them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from connectors.helix.rows import Draft, PersonDraft
+from connectors.helix.store import Store
+from kreslo.records import Appointment, Doctor, Enquiry, Patient, Phone, PhoneKind, RecordKind, RecordRef
+from kreslo.records.names import comparison_key
+
+_BY_ID, _BY_PHONE, _BY_BIRTH = "i:", "p:", "b:"
+_MADE_UP = "n-"
+"""How an id begins that the MIS did not give."""
+
+
+class UnsureError(ValueError):
+    """Two people fit, and nothing in the row tells them apart."""
+
+
+class Identity:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def patient(self, person: PersonDraft) -> tuple[str, Patient | None]:
+        """The patient's id, and what is known of them already. Raises UnsureError."""
+        if person.id:
+            known = self._store.known_as(RecordKind.PATIENT, [_BY_ID + person.id])
+            if known:
+                return known[0], self._known(known[0])
+        keys = _keys(person)
+        patients = {id_: self._known(id_) for id_ in self._store.known_as(RecordKind.PATIENT, keys)}
+        fitting = {
+            id_: patient
+            for id_, patient in patients.items()
+            if _may_be(person.birth_date, patient) and (not person.id or not self._has_id(id_))
+        }
+        exact = {
+            id_: patient
+            for id_, patient in fitting.items()
+            if patient is not None
+            and person.birth_date is not None
+            and patient.birth_date == person.birth_date
+        }
+        found = exact or fitting
+        if len(found) > 1 and not person.id:
+            raise UnsureError(
+                "два пациента с таким именем и телефоном, и ничто в строке их не различает: нужна дата рождения или код"
+            )
+        if len(found) == 1:
+            return next(iter(found.items()))
+        id_ = person.id or _made_up(keys, person.birth_date)
+        return id_, self._known(id_)
+
+    def learn(self, id_: str, person: PersonDraft) -> None:
+        """Whatever this row knows the patient by, they are known by from now on."""
+        keys = _keys(person)
+        if person.id:
+            keys.append(_BY_ID + person.id)
+        self._store.call(RecordKind.PATIENT, id_, keys)
+
+    def appointment(self, draft: Draft, patient: str, key: Sequence[str]) -> tuple[str, Appointment | None]:
+        """The appointment's id by the first part of `key` that the row can be told by, and what is known of it. Raises
+        UnsureError.
+        """
+        if draft.id:
+            known = self._store.known_as(RecordKind.APPOINTMENT, [_BY_ID + draft.id])
+            if known:
+                return known[0], self._visit(known[0])
+        found = self._by_key(draft, patient, key)
+        if found is not None:
+            return found, self._visit(found)
+        id_ = draft.id or _MADE_UP + _hash("visit", *_visit_parts(draft, patient, key))
+        return id_, self._visit(id_)
+
+    def learn_visit(self, id_: str, draft: Draft, patient: str) -> None:
+        keys = [_time_key(draft, patient), _day_key(draft, patient)]
+        if draft.id:
+            keys.append(_BY_ID + draft.id)
+        self._store.call(RecordKind.APPOINTMENT, id_, keys)
+
+    def enquiry(self, draft: Draft, key: Sequence[str]) -> tuple[str, Enquiry | None]:
+        """An enquiry is told by its id, else by its first telephone and the instant, where the file has one."""
+        if draft.id:
+            id_ = draft.id
+        else:
+            created: datetime | None = draft.fields.get("created_at")
+            parts = [draft.person.phones[0].e164] if "phone" in key else []
+            if "created_at" in key and created is not None:
+                parts.append(created.isoformat())
+            id_ = _MADE_UP + _hash("enquiry", *parts)
+        record = self._store.get(RecordRef(RecordKind.ENQUIRY, id_))
+        return id_, record if isinstance(record, Enquiry) else None
+
+    def _by_key(self, draft: Draft, patient: str, key: Sequence[str]) -> str | None:
+        by_day = "date" in key or not draft.timed
+        if not by_day and "starts_at" not in key:
+            return None
+        keys = [_day_key(draft, patient) if by_day else _time_key(draft, patient)]
+        found = self._store.known_as(RecordKind.APPOINTMENT, keys)
+        if draft.id:
+            # A visit that has another id already is another visit.
+            found = [id_ for id_ in found if not self._store.has_key(RecordKind.APPOINTMENT, id_, _BY_ID)]
+        visits = {id_: visit for id_ in found if (visit := self._visit(id_)) is not None}
+        if by_day:
+            visits = {id_: visit for id_, visit in visits.items() if visit.cancelled_at is None} or visits
+        else:
+            # An alias outlives a move: only a visit that still starts then is meant.
+            visits = {
+                id_: visit for id_, visit in visits.items() if visit.starts_at == draft.fields["starts_at"]
+            }
+        doctor: Doctor | None = draft.fields.get("doctor")
+        if doctor is not None and (len(visits) > 1 or "doctor" in key):
+            visits = {id_: visit for id_, visit in visits.items() if _same_doctor(visit.doctor, doctor)}
+        if len(visits) > 1:
+            raise UnsureError("два приёма этого пациента подходят к строке: нужны время или код записи")
+        return next(iter(visits), None)
+
+    def _known(self, id_: str) -> Patient | None:
+        record = self._store.get(RecordRef(RecordKind.PATIENT, id_))
+        return record if isinstance(record, Patient) else None
+
+    def _visit(self, id_: str) -> Appointment | None:
+        record = self._store.get(RecordRef(RecordKind.APPOINTMENT, id_))
+        return record if isinstance(record, Appointment) else None
+
+    def _has_id(self, id_: str) -> bool:
+        return self._store.has_key(RecordKind.PATIENT, id_, _BY_ID)
+
+
+def _keys(person: PersonDraft) -> list[str]:
+    """What a person without an id is known by: the name with each telephone that is a person's; without any, the name
+    with the birth date.
+    """
+    name = comparison_key(person.surname, person.name, person.patronymic)
+    if not name.strip("|"):
+        return []
+    numbers = [phone.e164 for phone in person.phones if _is_own(phone)]
+    if numbers:
+        return [_BY_PHONE + _hash(name, number) for number in numbers]
+    if person.birth_date is None:
+        return []
+    return [_BY_BIRTH + _hash(name, person.birth_date.isoformat())]
+
+
+def _is_own(phone: Phone) -> bool:
+    return phone.kind is not PhoneKind.TOLL_FREE
+
+
+def _may_be(born: date | None, patient: Patient | None) -> bool:
+    return patient is None or born is None or patient.birth_date is None or patient.birth_date == born
+
+
+def _made_up(keys: Sequence[str], born: date | None) -> str:
+    return _MADE_UP + _hash("patient", keys[0], born.isoformat() if born else "")
+
+
+def _visit_parts(draft: Draft, patient: str, key: Sequence[str]) -> list[str]:
+    parts = [patient]
+    starts_at: datetime = draft.fields["starts_at"]
+    parts.append(draft.day.isoformat() if draft.day and "date" in key else starts_at.isoformat())
+    doctor: Doctor | None = draft.fields.get("doctor")
+    if "doctor" in key and doctor is not None:
+        parts.append(doctor.id)
+    return parts
+
+
+def _time_key(draft: Draft, patient: str) -> str:
+    return f"t:{_hash(patient, draft.fields['starts_at'].isoformat())}"
+
+
+def _day_key(draft: Draft, patient: str) -> str:
+    return f"d:{_hash(patient, draft.day.isoformat() if draft.day else '')}"
+
+
+def _same_doctor(one: Doctor | None, other: Doctor) -> bool:
+    """One file has the surname alone, the other the whole name."""
+    if one is None or one.id == other.id:
+        return True
+    a, b = one.name.casefold().split(), other.name.casefold().split()
+    return bool(a and b and a[0] == b[0])
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]

@@ -1,0 +1,227 @@
+"""One file into the state, some rows at a time: a crash in the middle goes on behind the last rows that were kept."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connectors.helix import merging
+from connectors.helix.columns import Columns
+from connectors.helix.formats import Bad, FileError, Item, open_table
+from connectors.helix.identity import Identity
+from connectors.helix.options import HelixOptions
+from connectors.helix.rows import KINDS, Draft, Rows
+from connectors.helix.store import FileRow, Store, span
+from connectors.helix.tables import Table
+from kreslo.connectors.seams import Clock
+from kreslo.records import Appointment, RecordKind, RecordRef
+
+log = structlog.get_logger(__name__)
+
+STEP = 1000
+"""Rows in one transaction."""
+
+
+class _Open:
+    """The file under way. `days`: of its visits; `given`: their ids, where absence counts."""
+
+    def __init__(self, file: FileRow, table: Table, rows: Rows) -> None:
+        self.file = file
+        self.table = table
+        self.items: Iterator[Item] = (item for item in table.rows if item.number > file.row)
+        self.rows = rows
+        self.bad = file.bad
+
+
+class Intake:
+    def __init__(self, options: HelixOptions, store: Store, inbox: Path, clock: Clock) -> None:
+        self._options = options
+        self._store = store
+        self._inbox = inbox
+        self._clock = clock
+        self._identity = Identity(store)
+        self._zone = ZoneInfo(options.timezone)
+        self._open: _Open | None = None
+
+    def step(self) -> bool:
+        """Some rows of the file that is under way, or of the next one. False where there is nothing to do."""
+        if self._open is None:
+            file = self._store.taken()
+            if file is None:
+                return False
+            if not self._begin(file):
+                return True
+        if self._open is not None:
+            self._rows(self._open)
+        return True
+
+    def _begin(self, file: FileRow) -> bool:
+        now = self._clock.now()
+        profile = self._options.profiles.get(file.profile)
+        if profile is None:
+            with self._store.writing():
+                self._store.end_file(file.id, "failed", now, reason="профиля больше нет в настройках")
+            return False
+        try:
+            table = open_table(self._inbox / file.copy, profile, Columns(profile))
+        except (FileError, FileNotFoundError) as error:
+            self._fail(
+                file, str(error) if isinstance(error, FileError) else "копия файла пропала из inbox", now
+            )
+            return False
+        self._open = _Open(file, table, Rows(self._options, profile, self._today()))
+        return True
+
+    def _rows(self, work: _Open) -> None:
+        """Raises nothing for what is wrong with a row."""
+        file = work.file
+        try:
+            items = list(islice(work.items, STEP))
+        except (OSError, UnicodeError) as error:
+            self._fail(file, f"копия файла не читается: {type(error).__name__}", self._clock.now())
+            return
+        with self._store.writing():
+            for item in items:
+                reason = self._take(work, item)
+                if reason:
+                    work.bad += 1
+                    self._store.park(
+                        file, KINDS[self._options.profiles[file.profile].row], item.number, reason
+                    )
+            if items:
+                bad = work.bad - file.bad
+                file = self._saved(file, items[-1].number, len(items), bad)
+                work.file = file
+            if len(items) < STEP:
+                self._finish(work)
+
+    def _saved(self, file: FileRow, row: int, rows: int, bad: int) -> FileRow:
+        self._store.save_progress(file.id, row=row, rows=rows, bad=bad)
+        saved = self._store.file(file.id)
+        if saved is None:
+            raise RuntimeError("the ledger lost the file that is under way")
+        return saved
+
+    def _take(self, work: _Open, item: Item) -> str:
+        """Why the row is bad, "" where it was taken."""
+        if isinstance(item, Bad):
+            return item.reason
+        try:
+            draft = work.rows.draft(item)
+            self._keep(work.file, draft)
+        except (ValueError, OverflowError) as error:
+            return str(error)
+        if draft.doubt:
+            self._store.doubt(work.file, draft.number, draft.doubt)
+        return ""
+
+    def _keep(self, file: FileRow, draft: Draft) -> None:
+        profile = self._options.profiles[file.profile]
+        now = self._clock.now()
+        if draft.kind is RecordKind.ENQUIRY:
+            id_, asked = self._identity.enquiry(draft, profile.record_key())
+            if not self._older(file, RecordRef(draft.kind, id_)):
+                written = datetime.fromtimestamp(file.written, UTC)
+                self._store.put(merging.enquiry(id_, asked, draft, written=written), file.id)
+            return
+        patient_id, known = self._identity.patient(draft.person)
+        own = draft.kind is RecordKind.PATIENT
+        ref = RecordRef(RecordKind.PATIENT, patient_id)
+        if known is None or not own or not self._older(file, ref):
+            patient = merging.patient(patient_id, known, draft.person, own=own)
+            if patient != known:
+                self._store.put(patient, file.id)
+        self._identity.learn(patient_id, draft.person)
+        if own:
+            return
+        visit_id, visit = self._identity.appointment(draft, patient_id, profile.record_key())
+        if visit is None or not self._older(file, RecordRef(RecordKind.APPOINTMENT, visit_id)):
+            record = merging.appointment(visit_id, visit, draft, patient_id=patient_id, now=now)
+            self._store.put(record, file.id)
+        self._identity.learn_visit(visit_id, draft, patient_id)
+
+    def _older(self, file: FileRow, ref: RecordRef) -> bool:
+        """Whether the record was given by a newer file of the same profile: yesterday's file, dropped once more, must not
+        undo what today's said.
+        """
+        last = self._store.given_by(ref)
+        return last is not None and last.profile == file.profile and last.written > file.written
+
+    def _finish(self, work: _Open) -> None:
+        file, now = work.file, self._clock.now()
+        profile = self._options.profiles[file.profile]
+        whole = work.table.shape.whole
+        if profile.absent != "keep":
+            self._absent(file, now, complete=whole and not work.bad)
+        everything = profile.mode == "snapshot"
+        released = self._store.release(file.profile, None if everything else file.name, file.id)
+        self._store.end_file(file.id, "done", now, whole=whole)
+        self._store.settle(f"file/{file.profile}/{file.name}")
+        self._open = None
+        log.info(
+            "helix.file_read",
+            profile=file.profile,
+            rows=file.rows,
+            parked=work.bad,
+            released=released,
+            encoding=work.table.shape.encoding,
+            format=work.table.shape.format,
+        )
+
+    def _absent(self, file: FileRow, now: datetime, *, complete: bool) -> None:
+        """What this profile gave for the days of this file, lies ahead, and is not in this file."""
+        profile, topic = self._options.profiles[file.profile], f"absent/{file.profile}"
+        newest = self._store.last_file(file.profile)
+        if newest is not None and newest.id != file.id and newest.written > file.written:
+            return
+        days = self._store.days_of(file.id, self._zone)
+        spans = [span(*self._bounds(day)) for day in sorted(days)]
+        known = self._store.of_days(RecordKind.APPOINTMENT, spans, file.profile)
+        visits = [
+            self._store.get(RecordRef(RecordKind.APPOINTMENT, id_)) for id_, last in known if last != file.id
+        ]
+        gone = [
+            visit
+            for visit in visits
+            if isinstance(visit, Appointment) and visit.cancelled_at is None and visit.starts_at > now
+        ]
+        if not gone:
+            self._store.settle(topic)
+            return
+        if not complete or len(gone) > profile.max_drop * len(known):
+            why = (
+                f"в новом файле не хватает {len(gone)} из {len(known)} приёмов"
+                if complete
+                else f"в новом файле нет {len(gone)} приёмов, но часть строк не прочитана"
+            )
+            self._store.warn(
+                topic, f"{file.profile}: {why}; приёмы не отменены, проверьте файл {file.name}", now
+            )
+            return
+        self._store.settle(topic)
+        for visit in gone:
+            if profile.absent == "cancel":
+                self._store.put(merging.cancelled(visit, now), file.id)
+            else:
+                self._store.remove(RecordRef(RecordKind.APPOINTMENT, visit.id))
+
+    def _bounds(self, day: date) -> tuple[datetime, datetime]:
+        start = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+        return start, start + timedelta(days=1)
+
+    def _fail(self, file: FileRow, reason: str, now: datetime) -> None:
+        """The whole file is of no use; a person is told until a file of that name can be read."""
+        with self._store.writing():
+            self._store.end_file(file.id, "failed", now, reason=reason, whole=False)
+            self._store.warn(
+                f"file/{file.profile}/{file.name}",
+                f"{file.profile}: файл {file.name} не прочитан: {reason}",
+                now,
+            )
+        self._open = None
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone(self._zone).date()
