@@ -29,15 +29,15 @@ async def test_a_moved_booking_keeps_its_card_and_gets_a_note(world: World) -> N
     first = await world.deal()
 
     later = start + timedelta(days=1)
-    world.clinic.set(
-        visit(booked), PlanStart=world.clinic.local(later), DateTimeChanged=world.clinic.local()
-    )
+    world.clinic.set(visit(booked), PlanStart=world.clinic.local(later), DateTimeChanged=world.clinic.local())
     await world.settle()
     moved = await world.deal()
     assert (moved["id"], moved["stage"]) == (first["id"], "Записан на приём")
     assert moved["title"] != first["title"]
 
-    world.clinic.set(visit(booked), ReceptionCanceled=world.clinic.local(), DateTimeChanged=world.clinic.local())
+    world.clinic.set(
+        visit(booked), ReceptionCanceled=world.clinic.local(), DateTimeChanged=world.clinic.local()
+    )
     world.clinic.add_appointment(
         patient, starts_at=later + timedelta(days=2), ID_ReceptionsTransferFrom=int(booked)
     )
@@ -57,7 +57,9 @@ async def test_finishing_and_cancelling_move_the_same_card(world: World) -> None
     before = {deal["fields"]["UF_CRM_KRESLO_KEY"]: deal["id"] for deal in await world.deals()}
 
     now = world.clinic.local()
-    world.clinic.set(visit(done), PatientAppeared=now, ReceptionStarted=now, ReceptionEnded=now, CheckIssued=now)
+    world.clinic.set(
+        visit(done), PatientAppeared=now, ReceptionStarted=now, ReceptionEnded=now, CheckIssued=now
+    )
     world.clinic.set(visit(off), ReceptionCanceled=now)
     await world.settle()
     after = {deal["fields"]["UF_CRM_KRESLO_KEY"]: deal for deal in await world.deals()}

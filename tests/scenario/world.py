@@ -123,7 +123,11 @@ class World:
         return deals[0]
 
     async def lead(self, phone: str, **more: Any) -> None:
-        usual = {"name": "Анна", "created_at": self.clock.now().isoformat(), "stage": "Записан на консультацию"}
+        usual = {
+            "name": "Анна",
+            "created_at": self.clock.now().isoformat(),
+            "stage": "Записан на консультацию",
+        }
         answer = await self.http.post("/_control/leads", json={**usual, "phone": phone, **more})
         assert answer.is_success, answer.text
 

@@ -94,7 +94,9 @@ class BridgeRun:
     async def start(self) -> None:
         """What a restart must do first: whatever was being sent has an unknown outcome now."""
         now = self._clock.now()
-        await self._threads.run(self.journal.recover, now, now)
+        # A request that was on its way when the process died may still be applied for as long as the CRM lets it run.
+        probe_at = now + timedelta(seconds=self.target.settle_seconds)
+        await self._threads.run(self.journal.recover, now, probe_at)
         await self._reader.start()
         known = await self._threads.run(self.journal.fingerprint)
         if known != self.bridge.fingerprint:
@@ -189,6 +191,8 @@ class BridgeRun:
             )
         self._set(
             paused=error.message,
+            ready=False,
+            settled=False,
             last_error=LastError(at=now, kind=error.kind, message=error.message, where=where),
         )
 
@@ -216,8 +220,11 @@ class BridgeRun:
             confirmed=counts.intents.get("confirmed", 0),
             cards=counts.cards,
             lag_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
-            settled=self._reader.complete and self._listener.started and not (due or sending or unknown),
+            settled=self._told_all() and not (due or sending or unknown),
         )
+
+    def _told_all(self) -> bool:
+        return self._reader.complete and self._listener.started and not self._pause_until
 
     def _set(self, **changes: object) -> None:
         self._status = msgspec.structs.replace(self._status, **changes)

@@ -194,7 +194,7 @@ class Decider:
                 return self._target.canonical(entity, code, value)
 
             # A card that was taken over is compared once; after that it has a base like any other.
-            fresh = card.take and not (mine and mine.target_id == card.take)
+            fresh = card.take and not (mine and mine.target_id == card.take and not mine.gone)
             merged = merge(
                 card if fresh else msgspec.structs.replace(card, take=""),
                 mine,
