@@ -104,7 +104,7 @@ class _Sending:
                 task.cancel()
 
     def _pack(self) -> Packed | None:
-        packed = self._pace.packer.pack(self._waiting, self._busy)
+        packed = self._pace.packer.pack(self._waiting, self._busy, self._pace.lanes)
         if not packed.parcels:
             return None
         for method, seconds in packed.seconds.items():

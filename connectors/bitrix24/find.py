@@ -1,7 +1,7 @@
 """Answers to lookups: few requests, and every card re-checked against its condition."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from connectors.bitrix24.client import Client, accepted
 from connectors.bitrix24.entities import CONTACT, KINDS, LEAD, Kind, kind_of
 from connectors.bitrix24.listing import PAGE, Query, chunks, item_query, one_of, read_all
 from connectors.bitrix24.numbers import comparable
-from connectors.bitrix24.phonebook import owners, row_ends
+from connectors.bitrix24.phonebook import Phonebook, row_ends
 from connectors.bitrix24.schema import Schema
 from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError
@@ -39,7 +39,15 @@ Row = dict[str, Any]
 class Finder:
     """One round of lookups: rows are read once, whichever lookups want them."""
 
-    def __init__(self, client: Client, clock: Clock, schema: Schema, key_field: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        schema: Schema,
+        key_field: str,
+        phonebooks: Mapping[Entity, Phonebook],
+    ) -> None:
+        self._phonebooks = phonebooks
         self._client = client
         self._clock = clock
         self._schema = schema
@@ -148,11 +156,12 @@ class Finder:
         phones = {phone for one in asked for phone in one.phones}
         queries = [
             (CONTACT, query)
-            for query in self._id_queries(CONTACT, await owners(self._client, CONTACT, phones))
+            for query in self._id_queries(CONTACT, await self._phonebooks[Entity.CONTACT].owners(phones))
         ]
         of_leads = {phone for one in asked if one.entity is Entity.LEAD for phone in one.phones}
         queries += [
-            (LEAD, query) for query in self._id_queries(LEAD, await owners(self._client, LEAD, of_leads))
+            (LEAD, query)
+            for query in self._id_queries(LEAD, await self._phonebooks[Entity.LEAD].owners(of_leads))
         ]
         await self._pool(queries)
 

@@ -130,34 +130,41 @@ class Operating:
         if not _is_number(total):
             return
         start = _number(time.get("start"), _number(time.get("finish"), self._now()))
-        if (
-            start < known.told_at
-        ):  # answers of requests side by side come in any order; the later one has it all
-            return
-        known.told_at = start
-        until = _moment(time.get("operating_reset_at"))
-        self._correct(known, float(total), start, until)
+        if float(total) > 0:  # the portal does not count what is short
+            self._add(known, start, _number(time.get("duration"), 0.0))
+        # Answers of requests side by side come in any order; only the latest call knows of all before it.
+        if start > known.told_at:
+            known.told_at = start
+            self._correct(known, float(total), start)
         if float(total) >= known.limit - _SPARE:
-            known.parked_until = max(known.parked_until, until or start + WINDOW)
+            until = _moment(time.get("operating_reset_at")) or start + WINDOW
+            known.parked_until = max(known.parked_until, until)
 
-    def _correct(self, known: _Method, total: float, start: float, until: float | None) -> None:
-        """Our baskets are made to hold what the portal's do: what is new came in this minute."""
-        alive = self._alive(known)
-        more = total - sum(basket.seconds for basket in alive)
+    def _add(self, known: _Method, start: float, seconds: float) -> None:
         minute = int(start // _MINUTE)
-        if more > 0:
-            if not alive or alive[-1].minute != minute:
-                alive.append(_Basket(minute, start + WINDOW, 0.0))
-            alive[-1].seconds += more
-        while more < 0 and alive:
-            taken = min(-more, alive[0].seconds)
+        at = next((at for at, one in enumerate(known.baskets) if one.minute >= minute), len(known.baskets))
+        if at == len(known.baskets) or known.baskets[at].minute != minute:
+            known.baskets.insert(at, _Basket(minute, start + WINDOW, 0.0))
+        basket = known.baskets[at]
+        basket.seconds += seconds
+        basket.until = min(basket.until, start + WINDOW)
+
+    def _correct(self, known: _Method, total: float, start: float) -> None:
+        """What the portal counts and we do not is of others with our webhook; what we count and it does not has
+        fallen.
+        """
+        alive = self._alive(known)
+        spent = sum(basket.seconds for basket in alive)
+        if (more := total - spent - known.under_way) > 0:
+            self._add(known, start, more)
+        less = spent - total
+        while less > 0 and alive:
+            taken = min(less, alive[0].seconds)
             alive[0].seconds -= taken
-            more += taken
+            less -= taken
             if alive[0].seconds > 0:
                 break
             alive.popleft()
-        if until is not None and alive and self._now() < until <= self._now() + WINDOW + _MINUTE:
-            alive[0].until = until
 
     def blocked(self, method: str, time: Any = None) -> None:
         """The portal refused the method. Errors carry no `time`, so the last one known tells until when; where the

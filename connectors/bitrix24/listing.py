@@ -4,12 +4,12 @@ With `start=-1` the portal does not count (Bitrix24 REST documentation, «Large 
 answer mean nothing, and a list ends with a page that is not full.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.client import Client, accepted
+from connectors.bitrix24.client import BATCH, Client, accepted
 from connectors.bitrix24.entities import Kind
 from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError
@@ -19,7 +19,8 @@ PAGE = 50
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A list to read to its end. `fits` re-checks a row: a legacy list drops a filter that it does not know without a
-    word, and gives everything. `most`: how many rows there can be, where that is known.
+    word, and gives everything. `most`: how many rows there can be, where that is known; `after`: the id behind which
+    the list begins.
     """
 
     method: str
@@ -29,8 +30,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
     id_name: str = "ID"
     most: int | None = None
+    after: int = 0
 
-    def page(self, after: int) -> Call:
+    def page(self, after: int | str) -> Call:
+        """`after`: the last id of the page before, or a reference to it in the same request."""
         condition = {**self.filter, **({f">{self.id_name}": after} if after else {})}
         return Call(
             self.method,
@@ -41,6 +44,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
                 "select": list(self.select),
                 "start": -1,
             },
+            chained=isinstance(after, str),
         )
 
 
@@ -67,7 +71,7 @@ async def read_all(client: Client, queries: Sequence[Query]) -> list[list[dict[s
     without one row that fits: the filter was dropped, and reading on would read the whole portal.
     """
     found: list[list[dict[str, Any]]] = [[] for _ in queries]
-    after = [0] * len(queries)
+    after = [query.after for query in queries]
     waiting = list(range(len(queries)))
     while waiting:
         replies = await client.ask_all([queries[index].page(after[index]) for index in waiting])
@@ -92,6 +96,45 @@ async def read_all(client: Client, queries: Sequence[Query]) -> list[list[dict[s
             after[index] = last
             more.append(index)
         waiting = more
+    return found
+
+
+async def walk(client: Client, queries: Mapping[str, tuple[Query, int]]) -> dict[str, list[dict[str, Any]]]:
+    """Long lists by name, many pages a request: each page begins after the last row of the one before it, by
+    `$result[…]`. With each query, how many pages it may have; a wrong guess costs only time. Legacy lists.
+    """
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in queries}
+    depths = {name: max(1, pages) for name, (_, pages) in queries.items()}
+    after = {name: query.after for name, (query, _) in queries.items()}
+    while depths:
+        most = max(1, BATCH // len(depths))
+        calls: dict[str, Call] = {}
+        chains: dict[str, list[str]] = {}
+        for name, depth in depths.items():
+            query = queries[name][0]
+            chains[name] = [f"{name}_{at:04}" for at in range(min(depth, most))]
+            for at, key in enumerate(chains[name]):
+                calls[key] = query.page(
+                    f"$result[{chains[name][at - 1]}][{PAGE - 1}][{query.id_name}]" if at else after[name]
+                )
+        replies = await client.ask_together(calls)
+        left: dict[str, int] = {}
+        for name, keys in chains.items():
+            query = queries[name][0]
+            for key in keys:
+                page = rows(accepted(replies[key], query.method).result)
+                found[name] += [row for row in page if query.fits(row)]
+                if len(page) < PAGE:
+                    break
+                last = max(int(row[query.id_name]) for row in page)
+                if last <= after[name]:
+                    raise ConfigurationError(
+                        f"Портал не применил порядок по {query.id_name} метода {query.method}"
+                    )
+                after[name] = last
+            else:
+                left[name] = max(1, depths[name] - len(keys)) if depths[name] > len(keys) else 2 * len(keys)
+        depths = left
     return found
 
 

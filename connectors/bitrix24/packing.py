@@ -17,6 +17,7 @@ from connectors.bitrix24.writing import BUNDLE_METHOD, Bundled, Step
 from kreslo.connectors.model import Change, CreateCard
 
 REQUEST_SECONDS = 30.0
+_FULL = 2
 BUNDLE = 20
 """Cards that one crm.item.batchImport may hold."""
 
@@ -71,12 +72,17 @@ class Packer:
 
     def __init__(self, operating: Operating) -> None:
         self._operating = operating
+        self._seconds = REQUEST_SECONDS
         self.bundles = True
 
-    def pack(self, waiting: Sequence[Work], busy: set[tuple[str, str]]) -> Packed:
+    def pack(self, waiting: Sequence[Work], busy: set[tuple[str, str]], lanes: int) -> Packed:
         """The next request; empty where nothing fits now. Works on a `busy` card, or behind one that does not fit,
-        stay.
+        stay. What waits is shared out among the `lanes` that are free, though no request gets less than twice what
+        fifty plain commands would hold: requests are what there is least of.
         """
+        each = [self._expected(work) for work in waiting]
+        whole, plain = sum(each), max(each, default=0.0) * BATCH
+        self._seconds = min(REQUEST_SECONDS, max(whole / lanes, _FULL * plain))
         packed = Packed([], {})
         held = set(busy)
         bundle: Parcel | None = None
@@ -137,19 +143,23 @@ class Packer:
     def _takes(self, method: str, packed: Packed) -> bool:
         """Whether one more item of the method fits the request's time and the method's own."""
         own = packed.seconds.get(method, 0.0)
-        if packed.seconds and sum(packed.seconds.values()) + self._operating.cost(method) > REQUEST_SECONDS:
+        if packed.seconds and sum(packed.seconds.values()) + self._operating.cost(method) > self._seconds:
             return False
         return self._operating.fits(method, own)
 
     def _count(self, method: str, packed: Packed) -> None:
         packed.seconds[method] = packed.seconds.get(method, 0.0) + self._operating.cost(method)
 
+    def _methods(self, work: Work) -> list[str]:
+        """All that can do the work's next step."""
+        step = work.step
+        bundle = [BUNDLE_METHOD] if step.bundle is not None and self.bundles and not work.alone else []
+        spare = [step.spare.method] if step.spare is not None and not work.alone else []
+        return [*bundle, step.call.method, *spare]
+
+    def _expected(self, work: Work) -> float:
+        return min(self._operating.cost(method) for method in self._methods(work))
+
     def wait_for(self, work: Work) -> float:
         """Seconds until some method has room for the work; 0 when one has."""
-        step = work.step
-        methods = [step.call.method]
-        if step.bundle is not None and self.bundles and not work.alone:
-            methods.append(BUNDLE_METHOD)
-        if step.spare is not None and not work.alone:
-            methods.append(step.spare.method)
-        return min(self._operating.wait_for(method) for method in methods)
+        return min(self._operating.wait_for(method) for method in self._methods(work))

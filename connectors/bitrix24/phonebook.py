@@ -2,33 +2,122 @@
 
 The portal's own index (`crm.duplicate.findbycomm`) is asked for several spellings, since its documentation and its
 code disagree on whether it normalises; what it names is only a candidate until its digits have been compared here.
+An import asks for tens of thousands: once the questions have cost as much as reading every card would, every card is
+read, and after that only what has changed since.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.bitrix24.client import Client, accepted
 from connectors.bitrix24.entities import Kind
-from connectors.bitrix24.listing import Query, chunks, read_all
+from connectors.bitrix24.listing import PAGE, Query, chunks, read_all, walk
 from connectors.bitrix24.numbers import comparable, is_e164
 from connectors.bitrix24.wire import Call, section
+from kreslo.connectors.seams import Clock
 from kreslo.records.phones import search_forms
 
 _VALUES = 20  # of one findbycomm; more are ignored
 _FORMS = 4
 _CAP = 20  # hits that one value can have at most
-_WALK_FROM = 100  # numbers from which it is worth asking how many cards there are
+_WORTH = 20  # questions after which it is worth asking how many cards there are
+_FORGET = 1800.0  # seconds without a question, after which the cards that were read are let go
+_SLACK = timedelta(seconds=60)  # changes of the last seconds before a reading are read again by the next
 
 
-async def owners(client: Client, kind: Kind, phones: Iterable[str]) -> set[str]:
-    """Ids of cards that may hold one of the numbers: all that do are among them. A text that is not E.164 is nobody's."""
-    wanted = sorted({phone for phone in phones if is_e164(phone)})
-    if not wanted:
-        return set()
-    if len(wanted) >= _WALK_FROM:
-        counted = await client.ask(kind.method("list"), {"select": ["ID"], "start": 0})
-        if counted.total is not None and counted.total < len(wanted) / (_VALUES // _FORMS):
-            return await _walked(client, kind, wanted)
+class Phonebook:
+    """The numbers of one kind of cards in one portal. Only ids and digits are kept, in memory."""
+
+    def __init__(self, client: Client, clock: Clock, kind: Kind) -> None:
+        self._client = client
+        self._clock = clock
+        self._kind = kind
+        self._ends: dict[str, frozenset[str]] | None = None  # by card; None: not read
+        self._holders: dict[str, set[str]] = {}
+        self._last_id = 0
+        self._read_at = datetime.min.replace(tzinfo=UTC)
+        self._pages = 1
+        self._asked = 0
+        self._used = clock.monotonic()
+
+    async def owners(self, phones: Iterable[str]) -> set[str]:
+        """Ids of cards that may hold one of the numbers: all that do are among them. A text that is not E.164 is
+        nobody's.
+        """
+        wanted = sorted({phone for phone in phones if is_e164(phone)})
+        if not wanted:
+            return set()
+        self._forget()
+        self._asked += -(-len(wanted) // (_VALUES // _FORMS))
+        if self._ends is not None:
+            await self._catch_up()
+        elif self._asked < _WORTH or not await self._read_whole():
+            return await _owners(self._client, self._kind, wanted)
+        return {one for phone in wanted for one in self._holders.get(comparable(phone), ())}
+
+    def _forget(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._used > _FORGET:
+            self._ends, self._asked = None, 0
+            self._holders = {}
+        self._used = now
+
+    # --- every card -----------------------------------------------------------------------------------------------
+
+    async def _read_whole(self) -> bool:
+        """False where the portal has more pages of cards than we have asked questions."""
+        counted = await self._client.ask(self._kind.method("list"), {"select": ["ID"], "start": 0})
+        if counted.total is None or (pages := counted.total // PAGE + 1) > self._asked:
+            return False
+        started = self._portal_time()
+        found = await walk(self._client, {"all": (self._query({}), pages)})
+        self._ends, self._holders, self._last_id = {}, {}, 0
+        self._keep(found["all"], started)
+        return True
+
+    async def _catch_up(self) -> None:
+        """What was made or changed since the last reading, by whomever. What was deleted or merged is found out when
+        its card is read.
+        """
+        started = self._portal_time()
+        since = (self._read_at - _SLACK).isoformat(timespec="seconds")
+        queries = {"new": (self._query({}, self._last_id), self._pages)}
+        if self._last_id:
+            queries["old"] = (self._query({">=DATE_MODIFY": since, "<=ID": self._last_id}), 1)
+        found = await walk(self._client, queries)
+        self._pages = len(found["new"]) // PAGE + 2
+        self._keep([row for rows in found.values() for row in rows], started)
+
+    def _keep(self, rows: Sequence[dict[str, Any]], read_at: datetime) -> None:
+        known = self._ends if self._ends is not None else {}
+        for row in rows:
+            one, ends = str(row["ID"]), frozenset(row_ends(row))
+            for end in known.get(one, frozenset()) - ends:
+                self._holders[end].discard(one)
+            for end in ends:
+                self._holders.setdefault(end, set()).add(one)
+            known[one] = ends
+            self._last_id = max(self._last_id, int(one))
+        self._read_at = read_at
+
+    def _query(self, condition: dict[str, Any], after: int = 0) -> Query:
+        return Query(
+            method=self._kind.method("list"),
+            filter=condition,
+            select=("ID", "PHONE"),
+            fits=lambda row: int(row["ID"]) > after,
+            after=after,
+        )
+
+    def _portal_time(self) -> datetime:
+        return self._clock.now().astimezone(UTC) + timedelta(seconds=self._client.skew)
+
+
+# --- by the portal's index ------------------------------------------------------------------------------------------
+
+
+async def _owners(client: Client, kind: Kind, wanted: Sequence[str]) -> set[str]:
     groups = chunks(wanted, _VALUES // _FORMS)
     calls = [
         Call(
@@ -51,14 +140,6 @@ async def owners(client: Client, kind: Kind, phones: Iterable[str]) -> set[str]:
 
 def _spellings(phones: Sequence[str]) -> list[str]:
     return [form for phone in phones for form in search_forms(phone)]
-
-
-async def _walked(client: Client, kind: Kind, phones: Sequence[str]) -> set[str]:
-    """Every card of the portal, when it has fewer of them than there are numbers to ask for."""
-    ends = {comparable(phone) for phone in phones}
-    query = Query(method=kind.method("list"), filter={}, select=("ID", "PHONE"), fits=bool)
-    (found,) = await read_all(client, [query])
-    return {str(row["ID"]) for row in found if any(end in ends for end in row_ends(row))}
 
 
 async def _listed(client: Client, kind: Kind, phones: Sequence[str]) -> set[str]:

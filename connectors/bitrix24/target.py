@@ -12,6 +12,7 @@ from connectors.bitrix24.fields import Field, canonical
 from connectors.bitrix24.find import Finder
 from connectors.bitrix24.listing import Query, chunks, one_of, read_all
 from connectors.bitrix24.options import Bitrix24Options
+from connectors.bitrix24.phonebook import Phonebook
 from connectors.bitrix24.schema import Schema, load
 from connectors.bitrix24.setup import Setup
 from connectors.bitrix24.wire import Call
@@ -52,6 +53,9 @@ class Bitrix24Target:
         self._clock = seams.clock
         self._client = Client(options, seams)
         self._pace = Pace(self._client)
+        self._phonebooks = {
+            kind.entity: Phonebook(self._client, seams.clock, kind) for kind in (CONTACT, LEAD)
+        }
         self._known: Schema | None = None
         self._loading = asyncio.Lock()
         self._loaded_at = 0.0
@@ -109,7 +113,8 @@ class Bitrix24Target:
         that cards made a few seconds before may be among the answers.
         """
         schema = await self._schema()
-        return await Finder(self._client, self._clock, schema, self._options.key_field).find(lookups)
+        finder = Finder(self._client, self._clock, schema, self._options.key_field, self._phonebooks)
+        return await finder.find(lookups)
 
     def canonical(self, entity: Entity, code: str, value: Value) -> Value:
         """Raises ConfigurationError before the catalog has been read and for a field that the portal does not have,

@@ -49,20 +49,14 @@ class _Rest:
         fault = self._portal.faults.strike(names)
         if fault is None or fault.commits:
             try:
-                reply = handle(self._portal, request, commands=fault.commands if fault else None)
+                reply = await handle(self._portal, request, commands=fault.commands if fault else None)
             except CutOffError:
-                await self._work(self._portal.switches.request_limit)
                 await gateway_page("504 Gateway Time-out")(scope, receive, send)
                 return
-            await self._work(reply.seconds)
             if fault is None:
                 await _response(reply)(scope, receive, send)
                 return
         await strike(fault, answer_to(fault), scope, receive, send)
-
-    async def _work(self, seconds: float) -> None:
-        if self._portal.switches.work_takes_time:
-            await self._portal.clock.sleep(seconds)
 
 
 async def _read(http: HttpRequest) -> Request:

@@ -1,7 +1,7 @@
 """`batch`: up to fifty commands one after another, each free to use the results of those before it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from connectors.bitrix24.sandbox.calls import Answer
@@ -11,7 +11,7 @@ from kreslo.connectors.sandboxing import php
 LENGTH = 50
 _REFERENCE = re.compile(r"\$result((?:\[[^\]]*\])+)")
 
-Run = Callable[[str, dict[str, Any]], tuple[Answer, dict[str, Any]]]
+Run = Callable[[str, dict[str, Any]], Awaitable[tuple[Answer, dict[str, Any]]]]
 """Calls one method with its parameters; gives its answer and time block. Raises RestError."""
 
 
@@ -25,7 +25,7 @@ def method_of(command: str) -> str:
     return command.partition("?")[0].strip().strip("/")
 
 
-def run(params: dict[str, Any], call: Run, *, limit: int | None = None) -> dict[str, Any]:
+async def run(params: dict[str, Any], call: Run, *, limit: int | None = None) -> dict[str, Any]:
     """The sections of a batch's answer. `limit`: only so many commands are done (a fault strikes then)."""
     halt = php.truthy(params.get("halt", params.get("HALT")))
     results: dict[str, Any] = {}
@@ -42,7 +42,7 @@ def run(params: dict[str, Any], call: Run, *, limit: int | None = None) -> dict[
             name, _, query = command.partition("?")
             if method_of(name).lower() == "batch":
                 raise system_error("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
-            answer, times[key] = call(method_of(name), _resolved(php.decode(query), results))
+            answer, times[key] = await call(method_of(name), _resolved(php.decode(query), results))
         except RestError as error:
             errors[key] = error.body()
             if halt:

@@ -30,11 +30,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """`seconds`: how long the portal worked on it."""
-
     status: int
     body: dict[str, Any]
-    seconds: float = 0.0
 
 
 class CutOffError(Exception):
@@ -57,16 +54,19 @@ def refusal(portal: Portal, error: RestError) -> Reply:
     return Reply(error.status(portal.switches.status_set), error.body())
 
 
-def handle(portal: Portal, request: Request, *, commands: int | None = None) -> Reply:
-    """Answer a request that the bucket let through. Raises CutOffError."""
+async def handle(portal: Portal, request: Request, *, commands: int | None = None) -> Reply:
+    """Answer a request that the bucket let through. Where work takes time, each command's passes before the next one
+    begins. Raises CutOffError.
+    """
     start = portal.clock.now().timestamp()
     spent = 0.0
     try:
         if request.method.lower() == "batch":
             _authorise(portal, request)
-            result, spent = _batch(portal, request, commands)
-            return Reply(200, {"result": result, "time": _time(portal, start, spent)}, spent)
+            result, spent = await _batch(portal, request, commands)
+            return Reply(200, {"result": result, "time": _time(portal, start, spent)})
         answer, time = _call(portal, request, request.method, request.params)
+        await _work(portal, time["duration"])
     except RestError as error:
         return refusal(portal, error)
     spent = time["duration"]
@@ -77,7 +77,7 @@ def handle(portal: Portal, request: Request, *, commands: int | None = None) -> 
         body["next"] = answer.next
     if answer.total is not None:
         body["total"] = answer.total
-    return Reply(200, {**body, "time": time}, spent)
+    return Reply(200, {**body, "time": time})
 
 
 def _authorise(portal: Portal, request: Request) -> None:
@@ -92,26 +92,27 @@ def _no_scope() -> RestError:
     return system_error("insufficient_scope", text)
 
 
-def _batch(portal: Portal, request: Request, limit: int | None) -> tuple[dict[str, Any], float]:
+async def _batch(portal: Portal, request: Request, limit: int | None) -> tuple[dict[str, Any], float]:
     spent = 0.0
 
-    def run(name: str, params: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:
+    async def run(name: str, params: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:
         nonlocal spent
         if spent > portal.switches.request_limit:
             raise CutOffError
         portal.stats.command(name.lower())
-        answer, time = _call(portal, request, name, params, after=spent)
+        answer, time = _call(portal, request, name, params)
         spent += time["duration"]
+        await _work(portal, time["duration"])
         return answer, time
 
-    result = batch.run(request.params, run, limit=limit)
+    result = await batch.run(request.params, run, limit=limit)
     if spent > portal.switches.request_limit:
         raise CutOffError
     return result, spent
 
 
 def _call(
-    portal: Portal, request: Request, name: str, params: Mapping[str, Any], *, after: float = 0.0
+    portal: Portal, request: Request, name: str, params: Mapping[str, Any]
 ) -> tuple[Answer, dict[str, Any]]:
     method = methods.find(name)
     if method is None:
@@ -121,7 +122,7 @@ def _call(
         raise _no_scope()
     credential = f"{request.user_id}/{request.code}"
     key = method.name.lower()
-    clock = portal.clock.now().timestamp() + (after if portal.switches.work_takes_time else 0.0)
+    clock = portal.clock.now().timestamp()
     if portal.operating.blocked(credential, key, clock):
         portal.stats.operating_refusals += 1
         raise system_error("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
@@ -132,6 +133,11 @@ def _call(
     result = method.run(Call(portal, int(request.user_id), credential, own, start))
     answer = result if isinstance(result, Answer) else Answer(result)
     return answer, _time(portal, clock, cost, credential, key)
+
+
+async def _work(portal: Portal, seconds: float) -> None:
+    if portal.switches.work_takes_time:
+        await portal.clock.sleep(seconds)
 
 
 def _time(
