@@ -43,6 +43,9 @@ _WRITES = ("INSERT", "UPDATE", "DELETE", "ALTER")
 _OURS = ("dbo.Receptions", "dbo.Patients", "dbo.Persons")
 
 
+_SNAPSHOT = "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
+
+
 class Dialect(Protocol):
     """One kind of database. `label`: which one, for a person, without its password. `text_instants`: it has no type
     for instants and keeps them as ISO texts.
@@ -59,6 +62,14 @@ class Dialect(Protocol):
 
     def writable(self, connection: Connection) -> bool:
         """Whether our login could change the clinic's data."""
+        ...
+
+    def columns(self, connection: Connection) -> dict[str, dict[str, str]]:
+        """The types of the columns of each table that we may see, as the database calls them."""
+        ...
+
+    def facts(self, connection: Connection) -> list[tuple[str, str]]:
+        """What is worth knowing of this database, each a name and a value."""
         ...
 
 
@@ -110,6 +121,16 @@ class SqliteFile:
 
     def writable(self, connection: Connection) -> bool:  # noqa: ARG002  the file is opened read-only
         return False
+
+    def columns(self, connection: Connection) -> dict[str, dict[str, str]]:
+        statement = (
+            "SELECT T.name, C.name, C.type FROM dbo.sqlite_master AS T "
+            "CROSS JOIN pragma_table_info(T.name, 'dbo') AS C WHERE T.type = 'table'"
+        )
+        return _by_table(connection, statement)
+
+    def facts(self, connection: Connection) -> list[tuple[str, str]]:
+        return [("SQLite", str(connection.execute(text("SELECT sqlite_version()")).scalar_one()))]
 
     def _open(self) -> sqlite3.Connection:
         # mode=ro: a missing file is an error instead of a new, empty clinic.
@@ -170,6 +191,23 @@ class SqlServer:
             for right in _WRITES
         )
         return bool(connection.execute(text(f"SELECT {checks}")).scalar_one())
+
+    def columns(self, connection: Connection) -> dict[str, dict[str, str]]:
+        statement = (
+            "SELECT C.TABLE_NAME, C.COLUMN_NAME, C.DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS AS C "
+            "WHERE C.TABLE_SCHEMA = 'dbo'"
+        )
+        return _by_table(connection, statement)
+
+    def facts(self, connection: Connection) -> list[tuple[str, str]]:
+        version = connection.execute(
+            text("SELECT CAST(SERVERPROPERTY('ProductVersion') AS VARCHAR(50))")
+        ).scalar()
+        state = connection.execute(text(_SNAPSHOT)).scalar()
+        return [
+            ("SQL Server", str(version)),
+            ("snapshot isolation", "on" if state == 1 else "off: READ COMMITTED with a short lock timeout"),
+        ]
 
     def _session(self, connection: Any, record: Any) -> None:  # noqa: ARG002  SQLAlchemy's event signature
         connection.timeout = self._query_timeout
@@ -260,10 +298,15 @@ def _odbc() -> Any:
     return module
 
 
+def _by_table(connection: Connection, statement: str) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for table, column, type_ in connection.execute(text(statement)):
+        found.setdefault(str(table), {})[str(column)] = str(type_).lower()
+    return found
+
+
 def _has_snapshot(cursor: Any) -> bool:
-    row = cursor.execute(
-        "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
-    ).fetchone()
+    row = cursor.execute(_SNAPSHOT).fetchone()
     return row is not None and row[0] == 1
 
 

@@ -18,12 +18,14 @@ from connectors.ident.cursor import Cursor, Mark, Place, parse
 from connectors.ident.datasets import APPOINTMENTS, DATASETS, ENQUIRIES, ORDERS, PATIENTS, Dataset
 from connectors.ident.dialects import dialect_of
 from connectors.ident.options import IdentOptions
+from connectors.ident.probing import look
 from connectors.ident.reader import Reader, Slice
 from connectors.ident.values import Key
 from connectors.ident.views import Views, open_views
 from kreslo.connectors.contract import Batch, Seams
 from kreslo.connectors.errors import KresloError
 from kreslo.connectors.model import Problem
+from kreslo.connectors.probing import Probe
 from kreslo.records import Record, RecordKind, RecordRef
 
 PASS = (PATIENTS.name, APPOINTMENTS.name, ORDERS.name, ENQUIRIES.name)
@@ -92,6 +94,10 @@ class IdentSource:
     async def keys(self, kind: RecordKind, since: datetime, until: datetime) -> frozenset[str]:
         """See the contract. Patients and whatever has no readable time are all given: iDent does not date them."""
         return await self._read(lambda reader, connection: reader.keys(connection, kind, since, until))
+
+    async def probe(self) -> Probe:
+        """What the database has of the tables and columns that our queries touch. No patient is read."""
+        return await self._database.run(lambda connection: look(connection, self._options, self._dialect))
 
     async def close(self) -> None:
         await self._database.close()
