@@ -31,7 +31,7 @@ def open_file(path: Path, profile: ProfileOptions, columns: Columns, name: str) 
     )
     if guess.encoding == "utf-8":
         guess = Guess("utf-8-sig", guess.why)
-    if not _closed(path, guess.encoding):
+    if not _closed(path):
         raise UnfinishedError("JSON не дописан: нет закрывающей скобки")
     titles, rows = named(_records(path, guess.encoding, profile.rows), columns)
     why = (f"кодировка {guess.encoding}: {guess.why}",)
@@ -136,9 +136,9 @@ def _enter(buffer: _Buffer, key: str) -> None:
             return
 
 
-def _closed(path: Path, encoding: str) -> bool:
+def _closed(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - 64) // 2 * 2)
-        tail = file.read().decode(encoding.removesuffix("-sig").replace("utf-16", "utf-8"), "replace")
-    return tail.replace("\0", "").rstrip().endswith(("]", "}"))
+        tail = file.read().replace(b"\0", b"").decode("latin-1")
+    return tail.rstrip().endswith(("]", "}"))

@@ -17,7 +17,8 @@ from connectors.helix.words import folded
 def open_file(path: Path, profile: ProfileOptions, columns: Columns, name: str) -> Table:
     """See `open_table`. Rows are numbered from 1, as Excel shows them."""
     try:
-        book = CalamineWorkbook.from_path(str(path))
+        with path.open("rb") as file:
+            book = CalamineWorkbook.from_filelike(file)  # by content; from_path believes the name
         sheets = [profile.sheet] if profile.sheet else list(book.sheet_names)
         if profile.sheet and profile.sheet not in book.sheet_names:
             listed = ", ".join(f"«{each}»" for each in book.sheet_names)

@@ -119,7 +119,7 @@ def _records(path: Path, encoding: str, row: str, *, check: bool = False) -> Ite
                 parser.Parse(chunk.translate(_FORBIDDEN).encode("utf-8", "replace"), not chunk)
             except expat.ExpatError as error:
                 if check:
-                    if error.code in _UNFINISHED:
+                    if error.code in _UNFINISHED or not _closed(path):
                         raise UnfinishedError("XML не дописан: нет закрывающего тега") from error
                     return
                 yield from handler.rows
@@ -133,6 +133,14 @@ def _records(path: Path, encoding: str, row: str, *, check: bool = False) -> Ite
                 handler.rows.clear()
             if not chunk:
                 return
+
+
+def _closed(path: Path) -> bool:
+    """A cut through a letter looks like damage in the middle of a file, not like the end of one."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - 64))
+        return file.read().replace(b"\0", b"").rstrip().endswith(b">")
 
 
 def _encoding(path: Path, profile: ProfileOptions, columns: Columns) -> Guess:
