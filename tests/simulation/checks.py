@@ -54,11 +54,16 @@ class Scene:
         self.parked = list(run.journal.parked()) if run else []
 
     def cards_of(self, line: Line) -> list[CardView]:
-        """The living cards of a visit: those that were not closed for another one of the same visit."""
+        """The living cards of a visit: those that were not closed for another one of the same visit. A card that was
+        closed once lives again when its visit stands for itself after all.
+        """
         found = [
             card for member in line.members for card in self.by_key.get(f"ident/appointment/{member}", ())
         ]
-        return [card for card in found if not any(SUPERSEDED in note for note in card.notes)]
+        living = [card for card in found if not any(SUPERSEDED in note for note in card.notes)]
+        deleted = {act.value for act in self.acts if act.kind == "delete"}
+        gone = deleted & {f"ident/appointment/{member}" for member in line.members}
+        return living or ([] if gone else found)
 
     def did(self, *kinds: str, entity: str = "", card: str = "") -> bool:
         return any(

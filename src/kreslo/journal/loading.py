@@ -20,6 +20,7 @@ from kreslo.journal.room import (
     PHONE,
     PHONE_CASE,
     REVIEW,
+    UNSENT,
     Room,
     patient_case,
     patient_of,
@@ -287,7 +288,17 @@ class Loading(Room):
             t.intents.c.bridge == self._bridge, t.intents.c.state.in_(IN_FLIGHT)
         )
         busy = {row.card_key for row in self._gather(conn, in_flight, t.intents.c.card_key, keys)}
+        # An update that was planned may heal what staff changed; the decision that takes its place must see that too.
+        unsent = select(t.intents.c.card_key).where(
+            t.intents.c.bridge == self._bridge,
+            t.intents.c.state.in_(UNSENT),
+            ~t.intents.c.creates,
+            t.intents.c.marker == "",
+        )
+        due = {row.card_key for row in self._gather(conn, unsent, t.intents.c.card_key, keys)}
         for row in rows:
+            if row.key in due and row.target_id:
+                drafts[row.case_key].look_again.add(row.target_id)
             drafts[row.case_key].cards.append(
                 OwnCard(
                     key=row.key,

@@ -105,6 +105,9 @@ class Settling(Delivery):
                 else:
                     self._end(ends, row, IntentState.SUPERSEDED, now)
                     ends.again.append((row.case_key, now, Priority(row.priority)))
+                    card = ends.cards.get(row.card_key)
+                    if card is not None and card.target_id and not row.creates and not row.marker:
+                        ends.look.append((row.case_key, card.target_id))  # it may have been a healing
             self._write_endings(conn, ends, now)
             self._fence(conn, {row.case_key for row in rows})
 

@@ -254,6 +254,21 @@ def test_transient_is_decided_again_after_the_backoff_which_grows(book: BridgeJo
     assert book.next_due() == later + timedelta(seconds=20)
 
 
+def test_an_update_that_was_not_applied_is_decided_again_from_the_card_as_it_is(book: BridgeJournal) -> None:
+    # It may have been there to heal what staff changed, which nothing else remembers (simulated seed 35).
+    take(book, patient("1"))
+    card = contact_state(target_id="501")
+    decide(book, "patient:1", card, planned=[change(card)])
+    assert load(book, "patient:1").look_again == {"501"}
+    settle(book, failed(begin(book)[0], OutcomeKind.TRANSIENT, ErrorKind.LIMIT))
+    assert load(book, "patient:1").look_again == {"501"}
+    decide(book, "patient:1", card, planned=[change(card)], now=NOW + HOUR)
+    [again] = begin(book, NOW + HOUR)
+    settle(book, failed(again, OutcomeKind.UNKNOWN, ErrorKind.UNKNOWN), now=NOW + HOUR)
+    book.resolve(again.id, applied=False, now=NOW + HOUR)
+    assert load(book, "patient:1").look_again == {"501"}
+
+
 def test_transient_waits_as_long_as_the_crm_asks(book: BridgeJournal) -> None:
     take(book, patient("1"))
     decide(book, "patient:1", CONTACT, planned=[create(CONTACT), note(CONTACT, "m")])
