@@ -89,8 +89,10 @@ _WORDS: dict[Verdict, tuple[type[KresloError], str]] = {
     Verdict.LIMIT: (LimitError, "amoCRM просит не спешить: слишком много запросов. Ждём и продолжаем сами."),
     Verdict.UNPAID: (
         LimitError,
-        "amoCRM отвечает «аккаунт не оплачен» (402). Так бывает ночью и у оплаченных: ждём. Если не проходит за час, "
-        "проверьте оплату.",
+        (
+            "amoCRM отвечает «аккаунт не оплачен» (402). Так бывает ночью и у оплаченных: ждём. Если не проходит за "
+            "час, проверьте оплату."
+        ),
     ),
     Verdict.BLOCKED: (PermissionDeniedError, BLOCKED_WORDS),
     Verdict.LOGIN: (

@@ -287,6 +287,10 @@ def _wire(field: Field, value: Any, zone: tzinfo) -> dict[str, Any]:
 
 def _decode_one(field: Field, cell: Mapping[str, Any], zone: tzinfo) -> Value:
     raw = cell.get("value")
+    if field.definition.type is FieldType.ENUM and (
+        known := field.definition.options.get(str(cell.get("enum_id")))
+    ):
+        return known
     if raw is None or raw == "":
         return None
     match field.definition.type:
@@ -296,7 +300,7 @@ def _decode_one(field: Field, cell: Mapping[str, Any], zone: tzinfo) -> Value:
         case FieldType.DATETIME if isinstance(raw, int) or str(raw).lstrip("-").isdecimal():
             return _at(int(raw))
         case FieldType.ENUM:
-            return field.definition.options.get(str(cell.get("enum_id"))) or str(raw)
+            return str(raw)
         case FieldType.TEXT | FieldType.REFERENCE:
             return clean(_text_of(raw)) or None
         case kind:

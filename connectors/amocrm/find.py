@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.amocrm.book import Book
-from connectors.amocrm.cards import card_of, instant, leads_of, phone_texts, phones_of
+from connectors.amocrm.cards import card_of, cells_of, instant, leads_of, phone_texts, phones_of
 from connectors.amocrm.client import PAGE, Client
 from connectors.amocrm.entities import CONTACT, DEAL, KINDS, Kind, kind_of
 from connectors.amocrm.fields import Field, comparable
@@ -144,9 +144,13 @@ class Finder:
                 await self._query(kind, value)
             return
         for part in chunks(list(values), _VALUES):
+            wanted = frozenset(part)
+
+            def fits(row: Row, wanted: frozenset[str] = wanted) -> bool:
+                return any(str(cell.get("value")) in wanted for cell in cells_of(row).get(field.id, ()))
+
             condition = {"custom_fields_values": {str(field.id): part}}
-            rows = await self._client.pages(kind.path, kind.path, {"filter": condition, "with": kind.others})
-            self._take(kind, rows)
+            self._take(kind, await listed(self._client, self._clock, kind, {"filter": condition}, fits) or ())
 
     async def _query(self, kind: Kind, text: str) -> None:
         rows = await self._client.pages(kind.path, kind.path, {"query": text, "with": kind.others})

@@ -55,6 +55,7 @@ async def listed(
             page += 1
         if page == 1 or not await _deleted_since(client, kind, started):
             return [found[one] for one in sorted(found)]
+        await clock.sleep(_SLACK + 1.0)  # so that the same deletion is not met again
     raise LimitError(
         f"Список {kind.path} не удалось прочесть целиком: карточки всё время удаляют", retry_after=60.0
     )

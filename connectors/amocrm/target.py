@@ -116,10 +116,8 @@ class AmocrmTarget:
         day = ends.astimezone(UTC).strftime("%d.%m.%Y")
         if left <= timedelta(0):
             return [f"Токен amoCRM истёк {day}: выпустите новый в карточке интеграции («Ключи и доступы»)"]
-        return [
-            f"Токен amoCRM истекает {day} (осталось дней: {left.days}): выпустите новый заранее в карточке интеграции "
-            "(«Ключи и доступы»)"
-        ]
+        text = f"Токен amoCRM истекает {day} (осталось дней: {left.days}): выпустите новый заранее в карточке интеграции"
+        return [f"{text} («Ключи и доступы»)"]
 
     async def setup(self, needed: Needed, *, dry_run: bool) -> list[str]:
         """Make what is missing. Each line is one thing; a line «Не создано: …» is for a person to do."""
@@ -240,12 +238,11 @@ class AmocrmTarget:
         """Which of these were applied although their request was refused: by a complete listing, or by their marker."""
         lookups: list[Lookup] = []
         for change in changes:
-            match change.action:
-                case CreateCard(entity=entity):
-                    lookups.append(CreatedSince(entity, since - _EVENT_SLACK))
-                case AddNote() | AddTask() as action:
-                    task = isinstance(action, AddTask)
-                    lookups.append(ByMarker(action.entity, action.id, action.marker, task=task))
+            action = change.action
+            if isinstance(action, CreateCard):
+                lookups.append(CreatedSince(action.entity, since - _EVENT_SLACK))
+            elif isinstance(action, AddNote | AddTask):
+                lookups.append(_marker(action))
         try:
             found = {one.lookup: one.cards for one in await self.find(list(dict.fromkeys(lookups)))}
         except KresloError:
@@ -258,8 +255,7 @@ class AmocrmTarget:
             if isinstance(action, CreateCard):
                 made = cards.get((action.entity, action.key))
             elif isinstance(action, AddNote | AddTask):
-                task = isinstance(action, AddTask)
-                hits = found[ByMarker(action.entity, action.id, action.marker, task=task)]
+                hits = found[_marker(action)]
                 made = hits[0].id if hits else None
             if made is not None:
                 stand[change.intent] = made
@@ -310,6 +306,10 @@ class AmocrmTarget:
         for text in self.notices():
             self._warned_at = now
             log.warning("amocrm_notice", account=self._options.host, message=text)
+
+
+def _marker(action: AddNote | AddTask) -> ByMarker:
+    return ByMarker(action.entity, action.id, action.marker, task=isinstance(action, AddTask))
 
 
 def _phones_after(action: UpdateCard, seen: Card | None) -> tuple[str, ...] | None:

@@ -22,7 +22,6 @@ from kreslo.connectors.model import (
     Card,
     Change,
     CreateCard,
-    Entity,
     FieldType,
     MultiChange,
     Semantic,

@@ -49,7 +49,9 @@ def furnish(rig: TargetRig) -> None:
             for at, value in enumerate(("Звонок", "Сайт", "WhatsApp"))
         ]
         account.fields.add(
-            Field(kind=Kind.LEAD, id=account.fields.new_id(), name=name, type=type_, code=code, options=options)
+            Field(
+                kind=Kind.LEAD, id=account.fields.new_id(), name=name, type=type_, code=code, options=options
+            )
         )
 
 
@@ -96,4 +98,524 @@ class TestAmocrmTargetOfTheOtherGuesses(TestAmocrmTarget):
 class TestAmocrmTargetWithPaidFilters(TestAmocrmTarget):
     """The account has bought filters by custom fields; a missing card is not found."""
 
-    switches: ClassVar[dict[str, Any]] = {"api_filter": True, "missing_patch": "not_found", "search_lag": 20.0}
+    switches: ClassVar[dict[str, Any]] = {
+        "api_filter": True,
+        "missing_patch": "not_found",
+        "search_lag": 20.0,
+    }
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[TargetRig]:
+    async with open_rig(amocrm, settings={"state": str(tmp_path)}) as rig:
+        furnish(rig)
+        await rig.target.setup(NEEDED, dry_run=False)
+        await rig.refresh()
+        yield rig
+
+
+NEEDED = Needed(
+    fields=(NeededField(Entity.CONTACT, "Дата рождения", FieldType.DATE),),
+    stages=(
+        NeededStage(Entity.DEAL, "Приёмы", "Записан на приём"),
+        NeededStage(Entity.DEAL, "Приёмы", "Визит состоялся", Semantic.WON),
+        NeededStage(Entity.DEAL, "Приёмы", "Визит отменён", Semantic.LOST),
+    ),
+)
+
+
+async def create(rig: TargetRig, entity: Entity = Entity.DEAL, key: str = "mis/x/1", **rest: Any) -> str:
+    (made,) = await rig.apply(CreateCard(entity=entity, key=key, **rest))
+    assert made.kind is OutcomeKind.CONFIRMED, made
+    return made.target_id
+
+
+async def requests(rig: TargetRig) -> int:
+    return int((await rig.control("GET", "stats"))["requests"])
+
+
+def booked(rig: TargetRig) -> Any:
+    return rig.stage(Entity.DEAL, "Приёмы", "Записан на приём")
+
+
+# --- filters and searches that give more than was asked for ---------------------------------------------------------
+
+
+async def test_foreign_cards_are_not_touched_by_a_search_over_many_pages(rig: TargetRig) -> None:
+    for number in range(300):
+        await rig.staff("create", entity="deal", fields={"name": f"Чужая {number}"})
+    mine = await create(rig)
+    assert [card.id for card in await rig.find(ByKey(Entity.DEAL, "mis/x/1"))] == [mine]
+    since = rig.clock.now() - timedelta(hours=1)
+    assert len(await rig.find(CreatedSince(Entity.DEAL, since))) == 301
+
+
+async def test_a_filter_that_the_account_does_not_apply_stops_the_search() -> None:
+    async with open_rig(amocrm, switches={"api_filter": True}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        await rig.refresh()
+        for number in range(3):
+            await rig.staff("create", entity="contact", fields={"name": f"Чужой {number}"})
+        rig.clock.advance(600)
+        rig.app.state.account.switches.api_filter = False
+        with pytest.raises(ConfigurationError, match="не применил фильтр"):
+            await rig.find(ByKey(Entity.CONTACT, "mis/patient/1"))
+
+
+async def test_without_a_key_field_nothing_is_created(rig: TargetRig) -> None:
+    fields = rig.app.state.account.fields
+    fields.remove(fields.coded(Kind.LEAD, KEY))
+    await rig.refresh()
+    (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="mis/x/1"))
+    assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.CONFIGURATION)
+    assert await rig.state("deals") == []
+    with pytest.raises(ConfigurationError, match="kreslo setup"):
+        await rig.find(ByKey(Entity.DEAL, "mis/x/1"))
+
+
+async def test_a_list_is_read_again_when_a_card_was_deleted_while_it_was_read(
+    rig: TargetRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [(await rig.staff("create", entity="deal", fields={"name": f"{at}"}))["id"] for at in range(260)]
+    since = rig.clock.now() - timedelta(hours=1)
+    asked = rig.target._client.ask  # type: ignore[attr-defined]
+    left = [made[0]]
+
+    async def ask(path: str, params: Any = None) -> Any:
+        answer = await asked(path, params)
+        if path == "leads" and left:
+            await rig.staff("delete", entity="deal", id=left.pop())
+        return answer
+
+    monkeypatch.setattr(rig.target._client, "ask", ask)  # type: ignore[attr-defined]
+    found = await rig.find(CreatedSince(Entity.DEAL, since))
+    assert [int(card.id) for card in found] == made[1:]
+
+
+async def test_a_card_is_found_by_another_systems_key(rig: TargetRig) -> None:
+    made = await rig.staff("create", entity="deal", fields={"name": "Чужая", "UTM_TERM": "A-17"})
+    await rig.staff("create", entity="deal", fields={"name": "Чужая", "UTM_TERM": "A-177"})
+    rig.clock.advance(600)
+    found = await rig.find(ByField(Entity.DEAL, "UTM_TERM", "A-17"))
+    assert [card.id for card in found] == [str(made["id"])]
+
+
+# --- the walk over the account ------------------------------------------------------------------------------------------
+
+
+async def test_many_questions_are_answered_by_one_walk_that_stays_true(rig: TargetRig) -> None:
+    for number in range(300):
+        await rig.staff(
+            "create", entity="contact", fields={"name": f"П{number}", "PHONE": [f"8 903 {number:07}"]}
+        )
+    await rig.control("DELETE", "stats")
+    phones = [f"+7903{number:07}" for number in range(200)]
+    found = await rig.target.find([ByPhone(Entity.CONTACT, (phone,)) for phone in phones])
+    assert [len(one.cards) for one in found] == [1] * 200
+    assert await requests(rig) <= 5
+    late = await rig.staff("create", entity="contact", fields={"name": "Новый", "PHONE": [PHONE]})
+    rig.clock.advance(30)
+    assert [card.id for card in await rig.find(ByPhone(Entity.CONTACT, (PHONE,)))] == [str(late["id"])]
+    await rig.staff("delete", entity="contact", id=late["id"])
+    assert await rig.find(ByPhone(Entity.CONTACT, (PHONE,))) == ()
+    mine = await create(
+        rig, Entity.CONTACT, "mis/patient/1", fields={"last_name": "Ёлкина", "PHONE": (PHONE,)}
+    )
+    assert [card.id for card in await rig.find(ByPhone(Entity.CONTACT, (PHONE,)))] == [mine]
+    await rig.apply(UpdateCard(entity=Entity.CONTACT, id=mine, multi={"PHONE": MultiChange(add=(OTHER,))}))
+    assert [card.id for card in await rig.find(ByPhone(Entity.CONTACT, (OTHER,)))] == [mine]
+
+
+async def test_deals_that_staff_made_or_moved_are_seen_after_the_walk(rig: TargetRig) -> None:
+    await rig.target.find([ByKey(Entity.CONTACT, f"k/{number}") for number in range(50)])
+    anna = await create(
+        rig, Entity.CONTACT, "mis/patient/1", fields={"last_name": "Ёлкина", "PHONE": (PHONE,)}
+    )
+    deal = await rig.staff("create", entity="deal", fields={"name": "С сайта"}, contact_ids=[int(anna)])
+    rig.clock.advance(30)
+    lookup = ByPhone(Entity.DEAL, (PHONE,), open_only=True)
+    (card,) = await rig.find(lookup)
+    assert (card.id, [phone.e164 for phone in card.phones]) == (str(deal["id"]), [PHONE])
+    await rig.staff("move", id=deal["id"], stage="Закрыто и не реализовано")
+    assert await rig.find(lookup) == ()
+    assert [card.id for card in await rig.find(ByContact(Entity.DEAL, anna))] == [str(deal["id"])]
+
+
+async def test_an_import_costs_little_more_than_its_writes_and_keeps_the_pace(rig: TargetRig) -> None:
+    people, each = 2000, 2
+    for number in range(500):
+        await rig.staff(
+            "create", entity="contact", fields={"name": f"С{number}", "PHONE": [f"8903{number:07}"]}
+        )
+    await rig.control("DELETE", "stats")
+    started = rig.clock.monotonic()
+    catalog = await requests(rig)
+    await rig.refresh()
+    catalog = await requests(rig) - catalog
+    looked, since = started, rig.clock.now()
+    for first in range(0, people, 400):
+        block = range(first, first + 400)
+        if rig.clock.monotonic() - looked > 15:
+            _, since = await rig.target.events(since)
+            looked = rig.clock.monotonic()
+        lookups = [
+            ByPhone(entity, (f"+7900{at:07}",)) for at in block for entity in (Entity.CONTACT, Entity.DEAL)
+        ]
+        await rig.target.find([*lookups, *(ByKey(Entity.CONTACT, f"mis/patient/{at}") for at in block)])
+        contacts = await rig.apply(
+            *(
+                CreateCard(
+                    entity=Entity.CONTACT,
+                    key=f"mis/patient/{at}",
+                    fields={"last_name": f"Ф{at}", "PHONE": (f"+7900{at:07}",)},
+                )
+                for at in block
+            )
+        )
+        deals = await rig.apply(
+            *(
+                CreateCard(
+                    entity=Entity.DEAL,
+                    key=f"mis/appointment/{at}-{one}",
+                    fields={"TITLE": "Приём"},
+                    contacts=(made.target_id,),
+                    stage=booked(rig),
+                )
+                for at, made in zip(block, contacts, strict=True)
+                for one in range(each)
+            )
+        )
+        assert {one.kind for one in (*contacts, *deals)} == {OutcomeKind.CONFIRMED}
+    stats = await rig.control("GET", "stats")
+    least = people * (1 + each) / 50 + 500 / 250 + 1 + catalog
+    assert stats["requests"] <= 1.15 * least
+    assert rig.clock.monotonic() - started <= 1.1 * stats["requests"] / 5
+    assert stats["limit_violations"] == 0
+    assert len(await rig.state("deals")) == people * each
+
+
+# --- «Неразобранное» ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inside", [True, False])
+async def test_an_incoming_lead_is_accepted_before_it_is_moved(rig: TargetRig, inside: bool) -> None:
+    arrived = {
+        "name": "Анна",
+        "phone": PHONE,
+        "stage": "Неразобранное",
+        "created_at": rig.clock.now().isoformat(),
+    }
+    lead = await rig.control("POST", "leads", arrived)
+    (card,) = await rig.find(ByPhone(Entity.DEAL, (PHONE,), open_only=True))
+    assert (card.id, card.semantic) == (str(lead["id"]), Semantic.UNSORTED)
+    place = rig.stage(Entity.DEAL, "Лиды", "Квалификация") if inside else booked(rig)
+    (outcome,) = await rig.apply(
+        UpdateCard(
+            entity=Entity.DEAL, id=card.id, key="mis/appointment/1", stage=place, fields={"TITLE": "Приём"}
+        )
+    )
+    assert outcome.kind is OutcomeKind.CONFIRMED, outcome
+    (moved,) = await rig.find(ById(Entity.DEAL, card.id))
+    assert (moved.stage, moved.title, moved.key) == (place, "Приём", "mis/appointment/1")
+    assert await rig.state("unsorted") == []
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+
+
+async def test_tags_are_added_beside_those_of_staff(rig: TargetRig) -> None:
+    deal = await create(rig, fields={"tags": ("ident", "первичный")})
+    rig.app.state.account.card(Kind.LEAD, int(deal)).tags.append(
+        rig.app.state.account.tag(Kind.LEAD, "от Анны")
+    )
+    multi = {"tags": MultiChange(add=("вторичный",), remove=("первичный",))}
+    (outcome,) = await rig.apply(UpdateCard(entity=Entity.DEAL, id=deal, multi=multi))
+    assert outcome.kind is OutcomeKind.CONFIRMED, outcome
+    (card,) = await rig.find(ById(Entity.DEAL, deal))
+    assert set(card.fields["tags"] or ()) == {"ident", "от Анны", "вторичный"}  # type: ignore[arg-type]
+
+
+async def test_a_budget_a_loss_reason_an_owner_and_utm_are_written(rig: TargetRig) -> None:
+    values = {
+        "price": Decimal("1499.50"),
+        "loss_reason_id": "Дорого",
+        "responsible_user_id": "Мария Вторая",
+        "UTM_SOURCE": "yandex",
+        "DOCTORS": ("Сайт", "Звонок"),
+    }
+    deal = await create(rig, stage=rig.stage(Entity.DEAL, "Приёмы", "Визит отменён"), fields=values)
+    (card,) = await rig.find(ById(Entity.DEAL, deal))
+    for code, value in values.items():
+        assert card.fields[code] == rig.target.canonical(Entity.DEAL, code, value)
+    assert card.fields["price"] == Decimal(1500)
+    assert card.semantic is Semantic.LOST
+    (outcome,) = await rig.apply(
+        UpdateCard(
+            entity=Entity.DEAL, id=deal, fields={"price": None, "loss_reason_id": None, "DOCTORS": None}
+        )
+    )
+    assert outcome.kind is OutcomeKind.CONFIRMED, outcome
+    (card,) = await rig.find(ById(Entity.DEAL, deal))
+    assert [card.fields[code] for code in ("price", "loss_reason_id", "DOCTORS")] == [None, None, None]
+
+
+async def test_labels_of_phones_that_staff_gave_stay(rig: TargetRig) -> None:
+    made = await rig.staff(
+        "create",
+        entity="contact",
+        fields={"name": "Анна", "PHONE": [{"value": "8 900 123-45-67", "enum_code": "MOB"}]},
+    )
+    await rig.apply(
+        UpdateCard(
+            entity=Entity.CONTACT, id=str(made["id"]), multi={"PHONE": MultiChange(add=(PHONE, OTHER))}
+        )
+    )
+    card = rig.app.state.account.card(Kind.CONTACT, made["id"])
+    field = rig.app.state.account.fields.coded(Kind.CONTACT, "PHONE")
+    assert [(cell.value, cell.enum_code) for cell in card.custom[field.id]] == [
+        ("8 900 123-45-67", "MOB"),
+        (OTHER, "WORK"),
+    ]
+
+
+async def test_a_contact_has_its_birth_date_and_one_name(rig: TargetRig) -> None:
+    code = rig.code(Entity.CONTACT, "Дата рождения")
+    made = await create(
+        rig, Entity.CONTACT, fields={"first_name": "Анна", "last_name": "Ёлкина", code: "1980-04-01"}
+    )
+    await rig.apply(UpdateCard(entity=Entity.CONTACT, id=made, fields={"last_name": "Соснова"}))
+    (card,) = await rig.find(ById(Entity.CONTACT, made))
+    assert (card.name, str(card.birth_date)) == ("Анна Соснова", "1980-04-01")
+
+
+async def test_a_task_goes_to_the_responsible_of_its_card(rig: TargetRig) -> None:
+    deal = await create(rig, fields={"responsible_user_id": "Мария Вторая"})
+    due = rig.clock.now() + timedelta(hours=2)
+    await rig.apply(
+        AddTask(entity=Entity.DEAL, id=deal, marker="m1", text="Перезвонить", due_at=due),
+        AddTask(entity=Entity.DEAL, id=deal, marker="m2", text="Перезвонить", due_at=due, user="8000003"),
+    )
+    assert [task["responsible_user_id"] for task in await rig.state("tasks")] == [8_000_004, 8_000_003]
+    (missing,) = await rig.apply(AddTask(entity=Entity.DEAL, id="777", marker="m", text="т", due_at=due))
+    assert (missing.kind, missing.error) == (OutcomeKind.PERMANENT, ErrorKind.DATA)
+
+
+# --- refusals of batches ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["nothing", "valid"])
+async def test_the_bad_items_of_a_request_are_parked_and_the_rest_is_made_once(mode: str) -> None:
+    async with open_rig(amocrm, switches={"batch_on_error": mode}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        await rig.refresh()
+        outcomes = await rig.apply(
+            *(
+                CreateCard(entity=Entity.DEAL, key=f"k/{at}", contacts=("777",) if at == 3 else ())
+                for at in range(8)
+            )
+        )
+        kinds = [one.kind for one in outcomes]
+        assert kinds[3] is OutcomeKind.PERMANENT
+        assert {*kinds[:3], *kinds[4:]} == {OutcomeKind.CONFIRMED}
+        found = await rig.find(CreatedSince(Entity.DEAL, rig.clock.now() - timedelta(minutes=1)))
+        assert {card.key: card.id for card in found} == {
+            f"k/{at}": one.target_id for at, one in enumerate(outcomes) if at != 3
+        }
+        deal = outcomes[0].target_id
+        notes = await rig.apply(
+            AddNote(entity=Entity.DEAL, id=deal, marker="n1", text="первая"),
+            AddNote(entity=Entity.DEAL, id="777", marker="n2", text="никуда"),
+            AddNote(entity=Entity.DEAL, id=deal, marker="n3", text="третья"),
+        )
+        assert [one.kind for one in notes] == [
+            OutcomeKind.CONFIRMED,
+            OutcomeKind.PERMANENT,
+            OutcomeKind.CONFIRMED,
+        ]
+        for marker in ("n1", "n3"):
+            assert len(await rig.find(ByMarker(Entity.DEAL, deal, marker))) == 1
+
+
+@pytest.mark.parametrize("way", ["226", "not_found"])
+async def test_a_refusal_that_names_nobody_is_narrowed_down(way: str) -> None:
+    async with open_rig(amocrm, switches={"missing_patch": way}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        await rig.refresh()
+        deals = [await create(rig, key=f"k/{at}") for at in range(6)]
+        await rig.staff("delete", entity="deal", id=int(deals[4]))
+        outcomes = await rig.apply(
+            *(UpdateCard(entity=Entity.DEAL, id=deal, fields={"TITLE": "Новое"}) for deal in deals)
+        )
+        kinds = [one.kind for one in outcomes]
+        assert kinds == [OutcomeKind.CONFIRMED] * 4 + [OutcomeKind.PERMANENT, OutcomeKind.CONFIRMED]
+        assert "удалили" in outcomes[4].message
+
+
+async def test_a_limit_answered_after_the_write_makes_no_second_card() -> None:
+    async with open_rig(amocrm, switches={"too_many_applied": True}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        await rig.refresh()
+        await rig.fault("429", when="after")
+        (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="k/1"))
+        assert outcome.kind is OutcomeKind.CONFIRMED
+        assert [str(deal["id"]) for deal in await rig.state("deals")] == [outcome.target_id]
+
+
+async def test_after_a_504_the_rest_is_not_sent_and_requests_become_smaller(rig: TargetRig) -> None:
+    await rig.fault("504html")
+    outcomes = await rig.apply(*(CreateCard(entity=Entity.DEAL, key=f"k/{at}") for at in range(80)))
+    kinds = [one.kind for one in outcomes]
+    assert kinds == [OutcomeKind.UNKNOWN] * 50 + [OutcomeKind.TRANSIENT] * 30
+    await rig.control("DELETE", "stats")
+    await rig.apply(*(CreateCard(entity=Entity.DEAL, key=f"n/{at}") for at in range(50)))
+    assert await requests(rig) == 2
+
+
+async def test_an_unpaid_account_is_waited_for(rig: TargetRig) -> None:
+    await rig.control("POST", "unpaid", {"seconds": 540, "reads": True})
+    (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="k/1"))
+    assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.LIMIT)
+    with pytest.raises(LimitError) as refusal:
+        await rig.find(ById(Entity.DEAL, "1"))
+    assert refusal.value.retry_after is not None
+    assert refusal.value.retry_after >= 60
+    rig.clock.advance(600)
+    await create(rig, key="k/1")
+
+
+async def test_a_blocked_account_stops_everything_and_alarms(rig: TargetRig) -> None:
+    await rig.control("POST", "limits", {"blocked": True})
+    await rig.control("DELETE", "stats")
+    for _ in range(5):
+        (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="k/1"))
+        assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.PERMISSION)
+        assert "ТРЕВОГА" in outcome.message
+        with pytest.raises(PermissionDeniedError, match="поддержка"):
+            await rig.find(ById(Entity.DEAL, "1"))
+    assert await requests(rig) == 1
+    await rig.control("POST", "limits", {"blocked": False})
+    rig.clock.advance(301)
+    await create(rig, key="k/1")
+
+
+async def test_a_method_that_is_not_allowed_is_no_block(rig: TargetRig) -> None:
+    deal = await create(rig)
+    await rig.fault("403")
+    (outcome,) = await rig.apply(AddNote(entity=Entity.DEAL, id=deal, marker="n1", text="т"))
+    assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.PERMISSION)
+    assert "ТРЕВОГА" not in outcome.message
+    assert [card.id for card in await rig.find(ById(Entity.DEAL, deal))] == [deal]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [("400system", OutcomeKind.UNKNOWN), ("244", OutcomeKind.TRANSIENT), ("401", OutcomeKind.TRANSIENT)],
+)
+async def test_a_400_of_their_own_and_one_about_rights_park_nothing(
+    rig: TargetRig, fault: str, kind: OutcomeKind
+) -> None:
+    await rig.fault(fault)
+    (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="k/1"))
+    assert outcome.kind is kind
+
+
+# --- setup, check, hooks ------------------------------------------------------------------------------------------------
+
+
+async def test_closing_stages_are_named_in_a_new_pipeline_and_left_alone_in_another(rig: TargetRig) -> None:
+    stages = {stage.id: stage.name for stage in rig.funnel(Entity.DEAL, "Приёмы").stages}
+    assert (stages["142"], stages["143"]) == ("Визит состоялся", "Визит отменён")
+    needed = Needed(
+        stages=(
+            NeededStage(Entity.DEAL, "Лиды", "Уже записан", Semantic.LOST),
+            NeededStage(Entity.DEAL, "Лиды", "Не записался"),
+        )
+    )
+    refused, made = await rig.target.setup(needed, dry_run=False)
+    assert refused.startswith("Не создано")
+    assert "Закрыто и не реализовано" in refused
+    assert made == "Стадия «Не записался» в воронке «Лиды»"
+
+
+async def test_a_second_lost_stage_of_a_new_pipeline_is_an_ordinary_one(rig: TargetRig) -> None:
+    needed = Needed(
+        stages=(
+            NeededStage(Entity.DEAL, "Ещё", "Записан"),
+            NeededStage(Entity.DEAL, "Ещё", "Отменён", Semantic.LOST),
+            NeededStage(Entity.DEAL, "Ещё", "Не пришёл", Semantic.LOST),
+        )
+    )
+    lines = await rig.target.setup(needed, dry_run=False)
+    assert "обычный этап" in lines[-1]
+    await rig.refresh()
+    semantics = {stage.name: stage.semantic for stage in rig.funnel(Entity.DEAL, "Ещё").stages}
+    assert (semantics["Отменён"], semantics["Не пришёл"]) == (Semantic.LOST, Semantic.OPEN)
+    assert await rig.target.setup(needed, dry_run=False) == await rig.target.setup(needed, dry_run=True)
+
+
+async def test_the_key_field_cannot_be_edited_by_staff(rig: TargetRig) -> None:
+    for kind in (Kind.LEAD, Kind.CONTACT):
+        assert rig.app.state.account.fields.coded(kind, KEY).is_api_only
+
+
+async def test_the_hook_is_subscribed_once_and_what_it_tells_is_read(rig: TargetRig) -> None:
+    hooks = {"hook_url": "https://kreslo.example/hooks/clinic", "hook_secret": "s3cret-of-hook"}
+    target = rig.build(**hooks)
+    try:
+        (line,) = await target.setup(Needed(), dry_run=False)
+        assert "s3cret" not in line
+        assert await target.setup(Needed(), dry_run=False) == []
+        await target.catalog()
+        made = await rig.staff("create", entity="contact", fields={"name": "Анна", "PHONE": [PHONE]})
+        await rig.staff("create", entity="company", fields={"name": "ООО"})
+        deal = await rig.staff("create", entity="deal", fields={"name": "С сайта"}, contact_ids=[made["id"]])
+        await rig.staff("move", id=deal["id"], stage="Квалификация")
+        await rig.staff("delete", entity="contact", id=made["id"])
+        sent = (await rig.control("GET", "hooks"))["deliveries"]
+        events = [
+            event
+            for body in sent
+            for event in target.parse_webhook(
+                {"X-Kreslo-Hook-Secret": "s3cret-of-hook"}, body["body"].encode()
+            )
+        ]
+    finally:
+        await target.close()
+    told = {(event.entity, event.id, event.kind) for event in events}
+    assert told == {
+        (Entity.CONTACT, str(made["id"]), EventKind.CHANGED),
+        (Entity.CONTACT, str(made["id"]), EventKind.DELETED),
+        (Entity.DEAL, str(deal["id"]), EventKind.CHANGED),
+    }
+
+
+async def test_deleted_cards_are_polled(rig: TargetRig) -> None:
+    deal = await create(rig)
+    rig.clock.advance(60)
+    since = rig.clock.now()
+    await rig.staff("delete", entity="deal", id=int(deal))
+    events, _ = await rig.target.events(since)
+    assert [(event.entity, event.id, event.kind) for event in events] == [
+        (Entity.DEAL, deal, EventKind.DELETED)
+    ]
+
+
+async def test_a_token_that_ends_within_thirty_days_is_told_of(rig: TargetRig) -> None:
+    for days, told in ((31, False), (29, True)):
+        made = await rig.control("POST", "tokens", {"seconds": days * 86_400})
+        target = rig.build(token=made["token"])
+        try:
+            problems = await target.check()
+        finally:
+            await target.close()
+        assert [problem.fatal for problem in problems] == [False] * told
+        assert all("истекает" in problem.message for problem in problems)
+
+
+@pytest.mark.parametrize("switches", [{"admin": False}, {"external": True}])
+async def test_a_token_of_no_administrator_says_so(switches: dict[str, Any]) -> None:
+    async with open_rig(amocrm, switches=switches) as rig:
+        if "admin" in switches:
+            with pytest.raises(PermissionDeniedError):
+                await rig.target.setup(Needed(), dry_run=False)
+        assert any("администратора" in problem.message for problem in await rig.target.check())
