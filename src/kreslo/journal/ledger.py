@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
+from kreslo.connectors.model import StageRef
+
 
 class CardRow(msgspec.Struct, kw_only=True):
     """A row of `cards` while plans are applied to it, one after the other. `old_key`: it gets another key."""
@@ -24,6 +26,7 @@ class CardRow(msgspec.Struct, kw_only=True):
     overrule: bool = False
     created_at: datetime
     written_at: datetime | None = None
+    decided_stage: str = ""
 
 
 class Book(msgspec.Struct, kw_only=True):
@@ -70,3 +73,7 @@ def once_key(card: str, marker: str) -> str:
 
 def card_row(row: Row[Any]) -> CardRow:
     return CardRow(**{name: getattr(row, name) for name in CardRow.__struct_fields__})
+
+
+def stage_text(stage: StageRef | None) -> str:
+    return "" if stage is None else f"{stage.funnel}/{stage.stage}"

@@ -119,13 +119,16 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """For /status: cases waiting to be decided, intents by state, open reviews, parked items, cards by role."""
+    """For /status: cases waiting to be decided, intents by state, open reviews, parked items, cards by role, visit and
+    enquiry cards by the stage that was decided last.
+    """
 
     waiting: int = 0
     intents: dict[str, int] = {}
     reviews: int = 0
     parked: int = 0
     cards: dict[str, int] = {}
+    stages: dict[StageRef, int] = {}
     filtered: int = 0
 
 

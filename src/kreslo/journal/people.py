@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from kreslo.connectors.errors import DataError
-from kreslo.connectors.model import Action, AddNote, AddTask, CreateCard
+from kreslo.connectors.model import Action, AddNote, AddTask, CreateCard, StageRef
+from kreslo.decisions.case import Role
 from kreslo.journal import schema as t
 from kreslo.journal.codec import unpack_intent, unpack_review, unpack_trace
 from kreslo.journal.model import (
@@ -47,12 +48,23 @@ class People(Settling):
                 .where(t.cards.c.bridge == self._bridge, t.cards.c.target_id.is_not(None))
                 .group_by(t.cards.c.role)
             )
+            stages = (
+                select(t.cards.c.decided_stage, func.count())
+                .where(
+                    t.cards.c.bridge == self._bridge,
+                    t.cards.c.target_id.is_not(None),
+                    t.cards.c.decided_stage != "",
+                    t.cards.c.role.in_([Role.VISIT, Role.ENQUIRY]),
+                )
+                .group_by(t.cards.c.decided_stage)
+            )
             return Counts(
                 waiting=waiting,
                 intents={row[0]: row[1] for row in conn.execute(states)},
                 reviews=conn.execute(reviews).scalar_one(),
                 parked=conn.execute(parked).scalar_one(),
                 cards={row[0]: row[1] for row in conn.execute(roles)},
+                stages={StageRef(*row[0].split("/", 1)): row[1] for row in conn.execute(stages)},
                 filtered=int(filtered or 0),
             )
 

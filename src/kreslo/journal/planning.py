@@ -22,7 +22,7 @@ from kreslo.journal.codec import (
     pack_trace,
     unpack_base,
 )
-from kreslo.journal.ledger import Book, CardRow, Work, card_row, once_key
+from kreslo.journal.ledger import Book, CardRow, Work, card_row, once_key, stage_text
 from kreslo.journal.model import CardState, CasePlan, Conflict, IntentState
 from kreslo.journal.room import (
     BASE,
@@ -181,6 +181,7 @@ class Planning(Writing):
         card.role = state.role
         if state.base is not None:
             card.base = self._merged_base(card.base, state.base)
+            card.decided_stage = stage_text(state.base.stage)
         if state.claimed_from is not None:
             card.claimed_funnel, card.claimed_stage = state.claimed_from.funnel, state.claimed_from.stage
         card.claimed_lead = state.claimed_lead or card.claimed_lead

@@ -194,6 +194,8 @@ cards = Table(
     Column("overrule", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("written_at", Instant),
+    # Where we last wanted it, `funnel/stage`, to be counted without opening every base.
+    Column("decided_stage", Text, nullable=False),
     UniqueConstraint("bridge", "entity", "target_id"),
     Index(None, "bridge", "case_key"),
 )

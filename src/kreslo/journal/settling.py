@@ -14,7 +14,7 @@ from kreslo.decisions.desired import ReviewWish
 from kreslo.journal import schema as t
 from kreslo.journal.codec import IntentBody, pack_base, pack_review, unpack_base, unpack_intent
 from kreslo.journal.delivery import Delivery, intent_id, intent_number
-from kreslo.journal.ledger import CardRow, card_row, once_key
+from kreslo.journal.ledger import CardRow, card_row, once_key, stage_text
 from kreslo.journal.model import IntentState, Priority, Settled
 from kreslo.journal.room import ATTEMPT, BASE, IN_FLIGHT, INTENT, MESSAGE, REASON, REVIEW
 
@@ -161,6 +161,7 @@ class Settling(Delivery):
             base = self._base_after(card, body, row.marker)
             if base is not None:
                 card.base = self._box.seal(pack_base(base), BASE)
+                card.decided_stage = stage_text(base.stage)
                 card.overrule = False
             card.written_at = now
             ends.written.add(card.key)

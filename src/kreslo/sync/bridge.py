@@ -19,7 +19,7 @@ from kreslo.connectors.errors import (
     OutageError,
     PermissionDeniedError,
 )
-from kreslo.connectors.model import Outcome, OutcomeKind, Problem
+from kreslo.connectors.model import Outcome, OutcomeKind, Problem, StageRef
 from kreslo.journal import BridgeJournal, BridgeLock, Journal
 from kreslo.journal.model import LastChange, Priority
 from kreslo.mapping.load import MappingFile, load, resolve
@@ -82,6 +82,7 @@ class BridgeRun:
         self._deliverer = Deliverer(journal, target, seams.clock, seams.chance, threads)
         self._listener = Listener(bridge, journal, target, seams.clock, threads, me)
         self._nudged = asyncio.Event()
+        self._names = stage_names(bridge)
         self._next_read: datetime = seams.clock.now()
         self._next_listen: datetime = seams.clock.now()
         self._next_probe: datetime = seams.clock.now()
@@ -219,6 +220,7 @@ class BridgeRun:
             review=counts.reviews,
             confirmed=counts.intents.get("confirmed", 0),
             cards=counts.cards,
+            by_stage={self._names.get(stage, stage.stage): count for stage, count in counts.stages.items()},
             lag_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
             settled=self._told_all() and not (due or sending or unknown),
         )
@@ -260,6 +262,16 @@ class BridgeRun:
         await self._threads.run(self._lock.release)
         await self._threads.run(self._whole.close)
         self._threads.close()
+
+
+def stage_names(bridge: Bridge) -> dict[StageRef, str]:
+    """The names of the stages that the mapping has a rule for."""
+    rules = list(bridge.appointment.stages.values()) if bridge.appointment else []
+    if bridge.enquiry:
+        rules += [
+            rule for rule in (bridge.enquiry.new, bridge.enquiry.already_booked, bridge.enquiry.stale) if rule
+        ]
+    return {rule.stage: rule.name for rule in rules}
 
 
 async def open_bridge(

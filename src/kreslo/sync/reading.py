@@ -1,10 +1,19 @@
 """Reading: from the source into the journal. The cursor moves in the transaction that marks the cases."""
 
-from kreslo.connectors.contract import Source
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from kreslo.connectors.contract import Batch, Source
 from kreslo.connectors.seams import Clock
+from kreslo.connectors.ticking import Ticking
 from kreslo.journal import BridgeJournal
 from kreslo.journal.model import Priority
+from kreslo.records import RecordKind, RecordRef
 from kreslo.sync.threads import Threads
+
+WATCHED_PAST = timedelta(days=1)
+WATCHED_FUTURE = timedelta(days=365)
+"""Visits that start in this window around now may change at any moment: a tick looks at each of them."""
 
 
 class Reader:
@@ -19,17 +28,37 @@ class Reader:
         self._threads = threads
         self.complete = False
         self.records = 0
+        self._next_pass: datetime | None = None
 
     async def start(self) -> None:
         self.complete = await self._threads.run(self._journal.flag, "first_read_complete") == "yes"
 
-    async def read(self) -> int:
-        """Everything new; how many records were new or changed. Raises what `Source.read` raises; what was read before
-        that is kept, with its cursor.
+    async def read(self, *, whole: bool = False) -> int:
+        """Everything new; how many records were new or changed. Where the source can tick, most readings are ticks,
+        except with `whole`. Raises what `Source.read` raises; what was read before that is kept, with its cursor.
         """
+        now = self._clock.now()
         cursor = await self._threads.run(self._journal.cursor)
+        source = self._source
+        if whole or cursor is None or not isinstance(source, Ticking) or self._pass_is_due(now):
+            changed = await self._take(source.read(cursor))
+            if isinstance(source, Ticking):
+                self._next_pass = now + source.change_pass
+            return changed
+        return await self._take(source.tick(cursor, await self._watched(now)))
+
+    def _pass_is_due(self, now: datetime) -> bool:
+        return not self.complete or self._next_pass is None or now >= self._next_pass
+
+    async def _watched(self, now: datetime) -> frozenset[RecordRef]:
+        ids = await self._threads.run(
+            self._journal.known_ids, RecordKind.APPOINTMENT, now - WATCHED_PAST, now + WATCHED_FUTURE
+        )
+        return frozenset(RecordRef(RecordKind.APPOINTMENT, id_) for id_ in ids)
+
+    async def _take(self, batches: AsyncIterator[Batch]) -> int:
         changed = 0
-        async for batch in self._source.read(cursor):
+        async for batch in batches:
             taken = await self._threads.run(
                 self._journal.take,
                 batch.records,

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("overrule", sa.Boolean(), nullable=False),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("written_at", _INSTANT, nullable=True),
+        sa.Column("decided_stage", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["bridge"], ["bridges.id"], name=op.f("fk_cards_bridges")),
         sa.PrimaryKeyConstraint("bridge", "key", name=op.f("pk_cards")),
         sa.UniqueConstraint("bridge", "entity", "target_id", name=op.f("uq_cards_bridge_entity_target_id")),
