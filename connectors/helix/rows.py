@@ -81,6 +81,8 @@ class Rows:
         found: dict[str, Cell] = {**row.cells, **self._profile.set} if self._profile.set else row.cells
         branch = self._branch(found)
         person, doubt = self._person(found, branch)
+        if self._kind is RecordKind.ENQUIRY:
+            doubt = ""  # who fills in a form has no patronymic
         draft = Draft(kind=self._kind, number=row.number, person=person, doubt=doubt)
         if self._kind is RecordKind.APPOINTMENT:
             self._appointment(draft, found, branch)
@@ -226,7 +228,7 @@ def _name(found: Mapping[str, Cell]) -> tuple[PersonName, str]:
         name = PersonName(surname, given, patronymic)
         whole = " ".join(part for part in (surname, given, patronymic) if part)
     else:
-        whole = cells.text(found.get("name") or found.get("surname"))
+        whole = cells.text(found.get("name") or found.get("surname") or found.get("given_name"))
         name = _split(whole)
     return name, _doubt(name, whole)
 

@@ -1,7 +1,7 @@
 """A clinic whose 1C writes snapshots of its patients and visits into a folder, driven by hand."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -9,14 +9,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.helix import HelixOptions, HelixSource
-from kreslo.connectors.contract import Seams
+from kreslo.connectors.contract import Batch, Seams
 from kreslo.connectors.testing.clock import HandClock
-from kreslo.records import RecordKind, RecordRef
+from kreslo.records import RecordKind, RecordRef, ref_of
 
 ZONE = ZoneInfo("Europe/Moscow")
 
 PATIENTS = ("Код пациента", "ФИО", "Телефон", "Примечание")
 VISITS = ("Код записи", "Код пациента", "Дата и время", "Врач", "Примечание")
+
+
+async def gather(source: HelixSource, cursor: str | None) -> list[Batch]:
+    return [batch async for batch in source.read(cursor)]
+
+
+def given(batches: Iterable[Batch]) -> list[RecordRef]:
+    return [ref_of(record) for batch in batches for record in batch.records]
 
 
 class Folder:
@@ -30,6 +38,7 @@ class Folder:
         self.people: dict[str, list[str]] = {}
         self.visits: dict[str, list[str]] = {}
         self.written = 0
+        self.opened = 0
 
     def options(self, **more: Any) -> HelixOptions:
         profiles = {
@@ -53,7 +62,8 @@ class Folder:
         return HelixOptions.model_validate(settings)
 
     def source(self, **more: Any) -> HelixSource:
-        return HelixSource(self.options(**more), Seams(clock=self.clock, chance=Random(1)))
+        self.opened += 1
+        return HelixSource(self.options(**more), Seams(clock=self.clock, chance=Random(self.opened)))
 
     def pass_time(self, span: timedelta) -> None:
         self.clock._passed += span.total_seconds()

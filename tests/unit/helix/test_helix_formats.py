@@ -179,10 +179,8 @@ def test_texts_as_people_put_them_together(
     assert [number for number in bad if number in parked] == parked
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "cp1251", "cp866"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251"])  # cp866 has a letter for every byte
 def test_bytes_that_the_encoding_does_not_have_park_their_row_alone(tmp_path: Path, encoding: str) -> None:
-    if encoding == "cp866":
-        pytest.skip("cp866 has a letter for every byte")
     broken = PLAIN.encode(encoding).replace(
         "Шуйский".encode(encoding), b"\x98\xff" if encoding == "cp1251" else b"\xff"
     )
