@@ -319,6 +319,10 @@ def _accounted(world: "World") -> Iterator[Violation]:
         ref = ref_of(record)
         if ref.kind is RecordKind.ENQUIRY:
             continue
+        if ref in world.mis.broken:
+            if ref.key("ident") not in parked:
+                yield Violation("every record accounted for", f"{ref.kind} {ref.id} is unreadable and not parked")
+            continue
         patient = record.id if isinstance(record, Patient) else record.patient_id  # type: ignore[union-attr]
         loaded = journal.load([f"patient:{patient}"], world.engine_clock.now())
         explained = journal.explain(f"patient:{patient}")

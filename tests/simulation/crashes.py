@@ -14,6 +14,10 @@ class Crash(BaseException):
     """The process ends here: no handler of the engine's may run on from it."""
 
 
+_WRITES = frozenset({"settle", "begin", "commit", "take", "resolve"})
+"""Rare calls at which it hurts most."""
+
+
 class Crashes:
     def __init__(self, chance: Random, tell: Callable[[str], None]) -> None:
         self._chance = chance
@@ -27,7 +31,8 @@ class Crashes:
             raise Crash(where)
 
     def lock(self, name: str) -> None:
-        if self.locked_rate and self._chance.random() < self.locked_rate:
+        rate = self.locked_rate * (10 if name in _WRITES else 1)
+        if rate and self._chance.random() < rate:
             self._tell(f"journal is locked at {name}")
             raise OutageError("the journal is locked by another process")
 

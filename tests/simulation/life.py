@@ -83,6 +83,7 @@ class Life:
         acts: Sequence[tuple[Callable[[], None], int]] = (
             (lambda: self._book(self._chance.uniform(0.1, 5)), 8),
             (self._walk_in, 2),
+            (self._book_badly, 1),
             (self._move_to_new_row, 4),
             (self._move_in_row, 3),
             (self._cancel, 4),
@@ -175,6 +176,19 @@ class Life:
             record, f"appointment {number} of patient {patient.id} booked for {starts_at:%d.%m %H:%M}{after}"
         )
         return record
+
+    def _book_badly(self) -> None:
+        """A row that no reader understands, until somebody corrects it."""
+        record = self._book(self._chance.uniform(1, 5))
+        self._mis.broken.add(ref_of(record))
+        self._tell(f"MIS: the row of appointment {record.id} cannot be read")
+        if self._chance.random() < 0.5:
+
+            def mend() -> None:
+                self._tell(f"MIS: the row of appointment {record.id} is corrected")
+                self._mis.mend(record)
+
+            self._clock.plan(self._chance.uniform(600, 90000), mend)
 
     def _walk_in(self) -> None:
         now = self._clock.now().replace(second=0, microsecond=0)

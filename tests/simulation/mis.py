@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 
-from kreslo.connectors.contract import Batch
+from kreslo.connectors.contract import Batch, Rejected
 from kreslo.connectors.errors import OutageError
 from kreslo.connectors.model import Problem
 from kreslo.records import Appointment, Enquiry, Patient, Record, RecordKind, RecordRef, ref_of
@@ -25,13 +25,16 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Mis:
-    """`log`: all versions in the order of the changes. `touched`: monotonic instant at which the last one was visible."""
+    """`log`: all versions in the order of the changes. `touched`: monotonic instant at which the last one was visible.
+    `broken`: rows that cannot be read as records just now.
+    """
 
     def __init__(self, clock: WorldClock) -> None:
         self.clock = clock
         self.log: list[Version] = []
         self.now_there: dict[RecordRef, Record] = {}
         self.touched = 0.0
+        self.broken: set[RecordRef] = set()
         self._numbers = dict.fromkeys(RecordKind, 0)
 
     def next_id(self, kind: RecordKind) -> str:
@@ -59,8 +62,15 @@ class Mis:
         versions = [each for each in self.log if each.ref == ref and each.visible <= at]
         return versions[-1].record if versions else None
 
+    def mend(self, record: Record) -> None:
+        """A row that could not be read is corrected."""
+        self.broken.discard(ref_of(record))
+        self.put(record)
+
     def appointments(self) -> list[Appointment]:
-        return [each for each in self.now_there.values() if isinstance(each, Appointment)]
+        """Those that can be read."""
+        there = [each for each in self.now_there.values() if isinstance(each, Appointment)]
+        return [each for each in there if ref_of(each) not in self.broken]
 
     def patients(self) -> list[Patient]:
         return [each for each in self.now_there.values() if isinstance(each, Patient)]
@@ -103,13 +113,14 @@ class SimSource:
                 raise OutageError("the clinic's server does not answer")
             if self._chance.random() < 0.3:
                 await self._mis.clock.sleep(self._chance.random() * 20)
-            yield Batch(records=tuple(self._records(page)), cursor=here)
+            rejected = tuple(Rejected(ref, "a time that is none") for ref in page if ref in self._mis.broken)
+            yield Batch(records=tuple(self._records(page)), rejected=rejected, cursor=here)
         yield Batch(cursor=str(stands_at), caught_up=True)
         self.complete_from = began
 
     def _records(self, refs: Iterable[RecordRef]) -> list[Record]:
         now = self._mis.clock.monotonic()
-        records = (self._mis.seen(ref, now) for ref in refs)
+        records = (self._mis.seen(ref, now) for ref in refs if ref not in self._mis.broken)
         return [record for record in records if record is not None]
 
     async def fetch(self, refs: Sequence[RecordRef]) -> list[Record]:

@@ -9,7 +9,7 @@ import httpx
 from connectors.bitrix24.sandbox.portal import Portal
 from kreslo.connectors.sandboxing.faults import Fault
 from tests.simulation.clock import WorldClock
-from tests.simulation.crashes import Crashes
+from tests.simulation.crashes import Crash, Crashes
 
 LATEST = 58.0
 """A portal cuts a request off at 60 seconds: what it has not done by then it never does."""
@@ -60,6 +60,11 @@ class Network(httpx.AsyncBaseTransport):
         self.trace.update(f"{self._clock.monotonic():.3f} {request.url.path} ".encode() + body)
         await self._clock.sleep(0.03 + self._chance.random() * 0.3)
         self._crashes.point("before a request")
+        try:
+            self._crashes.point("while a request is on its way")
+        except Crash:
+            self._late(request, body)
+            raise
         fault = self._fault()
         if fault:
             self._tell(f"network: {fault} strikes {_what(request, body)}")

@@ -87,8 +87,8 @@ class World:
         )
         self.memory = Memory()
         life = self.life = Life(self.clock, self.mis, self.crm, self.rules, self.life_chance, self.tell)
-        days = self.life_chance.choice((1.0, 3.0, 6.0))
-        life.begin(days, events=self.life_chance.randint(4, 18))
+        days = self.life_chance.choice((0.5, 2.0, 4.0))
+        life.begin(days, events=self.life_chance.randint(4, 16))
         self._faults()
         try:
             await self._drive(days * 86400.0)
@@ -176,7 +176,7 @@ class World:
         if not settled:
             step = self.chance.choice((1.0, 5.0, 20.0, 90.0))
         else:
-            step = self.chance.choice((5.0, 600.0, 4 * 3600.0, 10 * 3600.0))
+            step = self.chance.choice((600.0, 4 * 3600.0, 10 * 3600.0))
             if planned is not None:
                 step = min(step, planned + self.chance.choice((0.5, 5.0, 300.0, 7200.0)))
         return max(0.5, min(step, left))
