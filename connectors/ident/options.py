@@ -60,6 +60,7 @@ class IdentOptions(BaseModel):
     (`SERVER=clinic\PZSQLSERVER;DATABASE=PZ;UID=…;PWD=…`). `queries`: an administrator's own file for a dataset.
     `cancel_reasons`: texts for ids of reasons, where the database's dictionary cannot be read.
     `page`: rows a batch. `overlap`: how far behind the last pass each pass looks again.
+    `change_pass`: how often the tables are looked through for changes; between, rows are read by their keys alone.
     `trust_certificate`: take the server's certificate although nobody vouches for it (self-signed, as it usually is).
     """
 
@@ -73,6 +74,7 @@ class IdentOptions(BaseModel):
     cancel_reasons: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
     page: int = Field(default=500, ge=1, le=5000)
     overlap: Duration = timedelta(minutes=5)
+    change_pass: Duration = timedelta(minutes=5)
     query_timeout: Duration = timedelta(seconds=60)
     trust_certificate: bool = False
     allow_writable_login: bool = False
@@ -94,6 +96,13 @@ class IdentOptions(BaseModel):
     def _positive(cls, value: timedelta) -> timedelta:
         if value <= timedelta(0):
             raise ValueError("must be longer than nothing")
+        return value
+
+    @field_validator("change_pass")
+    @classmethod
+    def _not_negative(cls, value: timedelta) -> timedelta:
+        if value < timedelta(0):
+            raise ValueError("must not be negative; 0s looks through the tables at each reading")
         return value
 
     @field_validator("queries")

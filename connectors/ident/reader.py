@@ -4,7 +4,7 @@ Everything here runs in the connection's own thread. Nothing here may assume an 
 orders are looked up a page of appointments at a time, never a row at a time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +68,7 @@ class Reader:
         self._rows = Rows(options, clock)
         self._views = views
         self._dictionaries: dict[str, dict[str, str]] = {}
+        self._looks: dict[RecordRef, int] = {}
 
     def slices(
         self,
@@ -78,8 +79,10 @@ class Reader:
         since: datetime,
         after: Key | None,
         patients_top: int | None,
+        new_only: bool = False,
     ) -> list[Slice]:
         """The next rows of a dataset after a key: all of them without a mark, else what moved since or is new.
+        `new_only`: all of them with a mark, too, but a page at a time.
 
         Changed orders are given as their appointments. Changed appointments have their patients before them, since
         iDent keeps names and phones in a table without an instant; while all are read, only patients above
@@ -88,7 +91,7 @@ class Reader:
         view = self._views[dataset]
         size = self._options.page
         limit = size if mark else size * READ_AHEAD
-        condition = moved(view, since, mark.top) if mark else None
+        condition = moved(view, since, mark.top) if mark and not new_only else None
         rows = self._unique(view, connection, page(view, after=after, limit=limit, condition=condition))
         more = len(rows) > limit
         rows = rows[:limit]
@@ -117,6 +120,40 @@ class Reader:
                 )
             )
         return slices
+
+    def watched(self, connection: Connection, ids: Sequence[str]) -> tuple[Slice, dict[RecordRef, int]]:
+        """Those of at most IN_LIST appointments, and their patients, that do not look as they did when they were last
+        `noticed`; and how all of them look now. By primary keys: orders are looked up for what changed alone.
+        """
+        rows = _with_patient(
+            self._by(connection, APPOINTMENTS, APPOINTMENTS.key, self._as_keys(connection, APPOINTMENTS, ids))
+        )
+        people = self._by(
+            connection, PATIENTS, PATIENTS.key, _keys(self._views[APPOINTMENTS], rows, "patient_id")
+        )
+        looks: dict[RecordRef, int] = {}
+        fresh_rows = self._changed(APPOINTMENTS, rows, looks)
+        fresh_people = self._changed(PATIENTS, people, looks)
+        records, rejected = self._plain(connection, PATIENTS, fresh_people)
+        own, wrong = self._plain(connection, APPOINTMENTS, fresh_rows, self._bills(connection, fresh_rows))
+        return Slice(tuple(records + own), tuple(rejected + wrong), None, True), looks
+
+    def noticed(self, looks: Mapping[RecordRef, int]) -> None:
+        """What was given has arrived: it is a change again only when it looks otherwise."""
+        self._looks |= looks
+
+    def forget_others(self, looks: Collection[RecordRef]) -> None:
+        """Nothing but these is watched any longer."""
+        self._looks = {ref: look for ref, look in self._looks.items() if ref in looks}
+
+    def _changed(self, dataset: Dataset, rows: Sequence[Row], looks: dict[RecordRef, int]) -> list[Row]:
+        fresh = []
+        for row in rows:
+            ref = RecordRef(_KIND_OF[dataset.name], reference(row[dataset.key]))
+            looks[ref] = hash(tuple(row.values()))
+            if self._looks.get(ref) != looks[ref]:
+                fresh.append(row)
+        return fresh
 
     def highest(self, connection: Connection, dataset: Dataset) -> Key | None:
         """The highest key that there is, None in an empty dataset."""

@@ -3,9 +3,12 @@
 A pass reads the patients, the appointments, what moved among the orders, and the enquiries, in this order. The first
 pass over a dataset reads it whole, by key. Each later pass reads the rows of which any instant is not older than the
 database's clock was at the pass before (less `overlap`), and the rows with a higher key than any seen.
+
+Between passes ticks read by primary keys alone: rows with a higher key than any seen, and the visits that are watched.
+A tick moves `top` and never `since`, so that the next pass still looks at everything that happened meanwhile.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -20,6 +23,7 @@ from connectors.ident.dialects import dialect_of
 from connectors.ident.options import IdentOptions
 from connectors.ident.probing import look
 from connectors.ident.reader import Reader, Slice
+from connectors.ident.statements import IN_LIST
 from connectors.ident.values import Key
 from connectors.ident.views import Views, open_views
 from kreslo.connectors.contract import Batch, Seams
@@ -40,6 +44,7 @@ class IdentSource:
     def __init__(self, options: IdentOptions, seams: Seams) -> None:
         """Raises ConfigurationError where `database` is no address."""
         self.id = options.id
+        self.change_pass = options.change_pass
         self._options = options
         self._clock = seams.clock
         self._dialect = dialect_of(options, seams.clock)
@@ -85,6 +90,49 @@ class IdentSource:
             # else it was empty: the next pass reads it whole again, at no cost
         yield Batch(cursor=Cursor(marks).text(), caught_up=True)
 
+    async def tick(self, cursor: str, watched: Collection[RecordRef]) -> AsyncIterator[Batch]:
+        """See kreslo.connectors.ticking.Ticking. A dataset without whole-number keys is left to `read`."""
+        state = parse(cursor, PASS)
+        if state.place is not None:  # a pass was broken off: it goes first
+            async for batch in self.read(cursor):
+                yield batch
+            return
+        marks = dict(state.marks)
+        for name in PASS:
+            mark = marks.get(name)
+            if mark is None or mark.top is None or mark.shape != await self._shape(DATASETS[name]):
+                continue
+            last, after = False, mark.top
+            while not last:
+                for part in await self._slices(DATASETS[name], mark, mark.since, after, None, new_only=True):
+                    last, after = part.last, _higher(mark, part.after) or after
+                    marks[name] = Mark(mark.since, after, mark.shape)
+                    if part.records or part.rejected:
+                        yield Batch(records=part.records, rejected=part.rejected, cursor=Cursor(marks).text())
+        async for batch in self._watched(watched, Cursor(marks).text()):
+            yield batch
+        yield Batch(cursor=Cursor(marks).text(), caught_up=True)
+
+    async def _watched(self, watched: Collection[RecordRef], cursor: str) -> AsyncIterator[Batch]:
+        ids = sorted(ref.id for ref in watched if ref.kind is RecordKind.APPOINTMENT)
+        seen: set[RecordRef] = set()
+        for start in range(0, len(ids), IN_LIST):
+            part, looks = await self._look(ids[start : start + IN_LIST])
+            size = self._options.page
+            for first in range(0, len(part.records), size):
+                yield Batch(records=part.records[first : first + size], cursor=cursor)
+            if part.rejected:
+                yield Batch(rejected=part.rejected, cursor=cursor)
+            # Only now: whoever reads has taken them, or the process is gone and so is this memory.
+            if self._reader is not None:
+                self._reader.noticed(looks)
+            seen |= looks.keys()
+        if self._reader is not None:
+            self._reader.forget_others(seen)
+
+    async def _look(self, ids: Sequence[str]) -> tuple[Slice, dict[RecordRef, int]]:
+        return await self._read(lambda reader, connection: reader.watched(connection, ids))
+
     async def fetch(self, refs: Sequence[RecordRef]) -> list[Record]:
         """See the contract. Raises DataError for a row that is there and cannot be read."""
         if not refs:
@@ -103,7 +151,14 @@ class IdentSource:
         await self._database.close()
 
     async def _slices(
-        self, dataset: Dataset, mark: Mark | None, upper: datetime, after: Key | None, patients: Mark | None
+        self,
+        dataset: Dataset,
+        mark: Mark | None,
+        upper: datetime,
+        after: Key | None,
+        patients: Mark | None,
+        *,
+        new_only: bool = False,
     ) -> list[Slice]:
         # A clock set back must not leave a gap: the earlier of the two readings counts.
         since = upper if mark is None else min(mark.since, upper) - self._options.overlap - self._lag()
@@ -115,6 +170,7 @@ class IdentSource:
                 since=since,
                 after=after,
                 patients_top=patients.top if patients else None,
+                new_only=new_only,
             )
         )
 
