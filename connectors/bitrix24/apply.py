@@ -13,8 +13,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from connectors.bitrix24.answers import PERMISSION_PAUSE, Refusal, Verdict, judge
-from connectors.bitrix24.client import Answer, Client, Reply
-from connectors.bitrix24.packing import Packed, Packer, Parcel, Work
+from connectors.bitrix24.client import BATCH, Answer, Client, Reply
+from connectors.bitrix24.packing import REQUEST_SECONDS, Packed, Packer, Parcel, Work
 from connectors.bitrix24.wire import masked, section, sketch
 from connectors.bitrix24.writing import BUNDLE_METHOD, Step, Writer
 from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind
@@ -103,8 +103,17 @@ class _Sending:
             for task in under_way:
                 task.cancel()
 
+    def _share(self) -> float:
+        """Seconds of work for one request: what waits is shared out among the lanes, so that it is soon done; but no
+        request is smaller than a plain batch, nor, where requests are scarce, than two.
+        """
+        packer = self._pace.packer
+        each = [packer.expected(work) for work in self._waiting]
+        least = max(each, default=0.0) * BATCH * (2 if self._client.crowded else 1)
+        return min(REQUEST_SECONDS, max(sum(each) / self._pace.lanes, least))
+
     def _pack(self) -> Packed | None:
-        packed = self._pace.packer.pack(self._waiting, self._busy, self._pace.lanes)
+        packed = self._pace.packer.pack(self._waiting, self._busy, self._share())
         if not packed.parcels:
             return None
         for method, seconds in packed.seconds.items():

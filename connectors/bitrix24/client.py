@@ -70,6 +70,11 @@ class Client:
         """Seconds by which the portal's clock is ahead of ours, as of the last answer."""
         return self.operating.skew
 
+    @property
+    def crowded(self) -> bool:
+        """Whether requests are what there is least of."""
+        return self._bucket.crowded
+
     def learned(self, plan: Plan) -> None:
         """The portal's plan, as it told it."""
         self._bucket.learned(plan)

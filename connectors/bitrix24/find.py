@@ -156,14 +156,16 @@ class Finder:
         phones = {phone for one in asked for phone in one.phones}
         queries = [
             (CONTACT, query)
-            for query in self._id_queries(CONTACT, await self._phonebooks[Entity.CONTACT].owners(phones))
+            for query in self._id_queries(CONTACT, await self._owners(Entity.CONTACT, phones))
         ]
         of_leads = {phone for one in asked if one.entity is Entity.LEAD for phone in one.phones}
         queries += [
-            (LEAD, query)
-            for query in self._id_queries(LEAD, await self._phonebooks[Entity.LEAD].owners(of_leads))
+            (LEAD, query) for query in self._id_queries(LEAD, await self._owners(Entity.LEAD, of_leads))
         ]
         await self._pool(queries)
+
+    async def _owners(self, entity: Entity, phones: Iterable[str]) -> set[str]:
+        return await self._phonebooks[entity].owners(phones, self._schema.catalog.me)
 
     async def _by_contact(self, lookups: Sequence[Lookup]) -> None:
         wanted: dict[Entity, set[str]] = {}

@@ -59,6 +59,12 @@ class Bucket:
                 self._drain()
             self._level += 1
 
+    @property
+    def crowded(self) -> bool:
+        """Whether requests are what there is least of: more than half of the bucket is full."""
+        self._drain()
+        return self._level > self._burst / 2
+
     def learned(self, plan: Plan) -> None:
         """The portal told its plan; heeded where the settings leave it to the portal."""
         if self._learns and plan is not self.plan:

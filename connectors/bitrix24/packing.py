@@ -17,7 +17,6 @@ from connectors.bitrix24.writing import BUNDLE_METHOD, Bundled, Step
 from kreslo.connectors.model import Change, CreateCard
 
 REQUEST_SECONDS = 30.0
-_FULL = 2
 BUNDLE = 20
 """Cards that one crm.item.batchImport may hold."""
 
@@ -75,14 +74,11 @@ class Packer:
         self._seconds = REQUEST_SECONDS
         self.bundles = True
 
-    def pack(self, waiting: Sequence[Work], busy: set[tuple[str, str]], lanes: int) -> Packed:
-        """The next request; empty where nothing fits now. Works on a `busy` card, or behind one that does not fit,
-        stay. What waits is shared out among the `lanes` that are free, though no request gets less than twice what
-        fifty plain commands would hold: requests are what there is least of.
+    def pack(self, waiting: Sequence[Work], busy: set[tuple[str, str]], seconds: float) -> Packed:
+        """The next request, of so many seconds of work; empty where nothing fits now. Works on a `busy` card, or behind
+        one that does not fit, stay.
         """
-        each = [self._expected(work) for work in waiting]
-        whole, plain = sum(each), max(each, default=0.0) * BATCH
-        self._seconds = min(REQUEST_SECONDS, max(whole / lanes, _FULL * plain))
+        self._seconds = seconds
         packed = Packed([], {})
         held = set(busy)
         bundle: Parcel | None = None
@@ -157,7 +153,8 @@ class Packer:
         spare = [step.spare.method] if step.spare is not None and not work.alone else []
         return [*bundle, step.call.method, *spare]
 
-    def _expected(self, work: Work) -> float:
+    def expected(self, work: Work) -> float:
+        """Seconds that the work's next step takes, by the method that takes least."""
         return min(self._operating.cost(method) for method in self._methods(work))
 
     def wait_for(self, work: Work) -> float:

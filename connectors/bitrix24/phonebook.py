@@ -6,6 +6,7 @@ An import asks for tens of thousands: once the questions have cost as much as re
 read, and after that only what has changed since.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,9 @@ _CAP = 20  # hits that one value can have at most
 _WORTH = 20  # questions after which it is worth asking how many cards there are
 _FORGET = 1800.0  # seconds without a question, after which the cards that were read are let go
 _SLACK = timedelta(seconds=60)  # changes of the last seconds before a reading are read again by the next
+_OURS = timedelta(
+    minutes=10
+)  # cards that we made ourselves so recently are not read again for our own change
 
 
 class Phonebook:
@@ -40,20 +44,25 @@ class Phonebook:
         self._pages = 1
         self._asked = 0
         self._used = clock.monotonic()
+        self._turn = asyncio.Lock()
 
-    async def owners(self, phones: Iterable[str]) -> set[str]:
+    async def owners(self, phones: Iterable[str], me: str) -> set[str]:
         """Ids of cards that may hold one of the numbers: all that do are among them. A text that is not E.164 is
-        nobody's.
+        nobody's. `me`: our own user.
         """
+        async with self._turn:
+            return await self._owners(phones, me)
+
+    async def _owners(self, phones: Iterable[str], me: str) -> set[str]:
         wanted = sorted({phone for phone in phones if is_e164(phone)})
         if not wanted:
             return set()
         self._forget()
         self._asked += -(-len(wanted) // (_VALUES // _FORMS))
         if self._ends is not None:
-            await self._catch_up()
+            await self._catch_up(me)
         elif self._asked < _WORTH or not await self._read_whole():
-            return await _owners(self._client, self._kind, wanted)
+            return await _indexed(self._client, self._kind, wanted)
         return {one for phone in wanted for one in self._holders.get(comparable(phone), ())}
 
     def _forget(self) -> None:
@@ -76,7 +85,7 @@ class Phonebook:
         self._keep(found["all"], started)
         return True
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, me: str) -> None:
         """What was made or changed since the last reading, by whomever. What was deleted or merged is found out when
         its card is read.
         """
@@ -84,9 +93,12 @@ class Phonebook:
         since = (self._read_at - _SLACK).isoformat(timespec="seconds")
         queries = {"new": (self._query({}, self._last_id), self._pages)}
         if self._last_id:
-            queries["old"] = (self._query({">=DATE_MODIFY": since, "<=ID": self._last_id}), 1)
+            changed = {">=DATE_MODIFY": since, "<=ID": self._last_id}
+            made = (self._read_at - _OURS).isoformat(timespec="seconds")
+            queries["theirs"] = (self._query({**changed, "!MODIFY_BY_ID": me}), 1)
+            queries["ours"] = (self._query({**changed, "MODIFY_BY_ID": me, "<DATE_CREATE": made}), 1)
         found = await walk(self._client, queries)
-        self._pages = len(found["new"]) // PAGE + 2
+        self._pages = max(len(found["new"]) // PAGE + 2, self._pages // 2)
         self._keep([row for rows in found.values() for row in rows], started)
 
     def _keep(self, rows: Sequence[dict[str, Any]], read_at: datetime) -> None:
@@ -117,7 +129,7 @@ class Phonebook:
 # --- by the portal's index ------------------------------------------------------------------------------------------
 
 
-async def _owners(client: Client, kind: Kind, wanted: Sequence[str]) -> set[str]:
+async def _indexed(client: Client, kind: Kind, wanted: Sequence[str]) -> set[str]:
     groups = chunks(wanted, _VALUES // _FORMS)
     calls = [
         Call(
