@@ -21,9 +21,6 @@ from kreslo.connectors.errors import ConfigurationError, DataError, PermissionDe
 from kreslo.connectors.model import Entity, Event, EventKind
 from kreslo.connectors.seams import Clock
 
-SECRET_HEADER = "x-kreslo-hook-secret"  # noqa: S105 - the name of a header
-"""Where Kreslo's service puts the last part of a hook's address."""
-
 _LONGEST_BODY = 1_000_000
 _MANY = 250  # own writes since the last look: then only what others did is asked for
 _DELETED = {"lead_deleted": Entity.DEAL, "contact_deleted": Entity.CONTACT}

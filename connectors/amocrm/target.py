@@ -10,7 +10,7 @@ from connectors.amocrm.apply import Sender, Size
 from connectors.amocrm.book import Book
 from connectors.amocrm.client import Client
 from connectors.amocrm.entities import DEAL, KINDS, kind_of
-from connectors.amocrm.events import SECRET_HEADER, changed_since, parse_hook
+from connectors.amocrm.events import changed_since, parse_hook
 from connectors.amocrm.fields import Field, as_tuple, canonical
 from connectors.amocrm.find import Finder
 from connectors.amocrm.limits import MOST_A_SECOND
@@ -19,7 +19,7 @@ from connectors.amocrm.schema import Schema, load
 from connectors.amocrm.setup import Setup
 from connectors.amocrm.wire import embedded
 from connectors.amocrm.writing import Writer, needs_seen, values_of
-from kreslo.connectors.contract import Seams
+from kreslo.connectors.contract import HOOK_SECRET_HEADER, Seams
 from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind, KresloError
 from kreslo.connectors.model import (
     AddNote,
@@ -168,7 +168,7 @@ class AmocrmTarget:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
         secret = self._options.hook_secret
-        given = {name.lower(): value for name, value in headers.items()}.get(SECRET_HEADER, "")
+        given = {name.lower(): value for name, value in headers.items()}.get(HOOK_SECRET_HEADER, "")
         account = self._known.account_id if self._known else ""
         return parse_hook(given, body, secret.get_secret_value() if secret else None, account)
 

@@ -25,6 +25,9 @@ from kreslo.connectors.model import (
 from kreslo.connectors.seams import Chance, Clock
 from kreslo.records import Record, RecordKind, RecordRef
 
+HOOK_SECRET_HEADER = "x-kreslo-hook-secret"  # noqa: S105 - the name of a header
+"""Where the service puts the last part of a hook's address, for CRMs that sign nothing; never what a sender wrote."""
+
 
 class Rejected(msgspec.Struct, frozen=True):
     """A row that could not be read as a record: parked with its reason, the rest goes on."""

@@ -55,6 +55,9 @@ class Planning(Writing):
                 if plan.version < row.fence or any(each.card in book.in_flight for each in plan.planned):
                     work.redo.add(plan.key)
                     continue
+                if self._just_taken(plan, book, work):
+                    work.redo.add(plan.key)
+                    continue
                 conflict = self._conflict(plan, book)
                 if conflict is not None:
                     conflicts.append(conflict)
@@ -143,6 +146,14 @@ class Planning(Writing):
                         plan.key, state.entity, state.target_id or card.target_id or "", card.case_key
                     )
         return None
+
+    def _just_taken(self, plan: CasePlan, book: Book, work: Work) -> bool:
+        """Whether it takes over a card that another case has written in this very transaction: it is decided again once
+        that stands, so that members and intents of the other go over with it.
+        """
+        ids = ((state.entity, state.target_id) for state in plan.cards if state.transfer and state.target_id)
+        written = (work.cards.get(book.by_target.get(one, "")) for one in ids)
+        return any(card is not None and card.case_key != plan.key for card in written)
 
     # --- one plan -------------------------------------------------------------------------------------------------
 

@@ -247,6 +247,31 @@ def test_a_claim_under_a_key_of_its_own_rekeys_the_card(book: BridgeJournal) -> 
     assert load(book, phone).served == {"ident/enquiry/100"}
 
 
+def test_a_card_that_another_case_takes_in_the_same_round_is_claimed_in_the_next(book: BridgeJournal) -> None:
+    take(book, enquiry("100", MOTHER), patient("1", MOTHER), visit("10"))
+    [phone] = [key for key in due_keys(book) if key.startswith("phone:")]
+    theirs = CardState(
+        key="ident/enquiry/100",
+        role=Role.ENQUIRY,
+        entity=Entity.DEAL,
+        target_id="17",
+        members=(member(RecordKind.ENQUIRY, "100"),),
+    )
+    ours = visit_state(target_id="17", transfer=True, members=(member(RecordKind.APPOINTMENT, "10"),))
+    states = {phone: theirs, "patient:1": ours}
+    plans = [
+        CasePlan(key=key, version=each.version, cards=(states[key],), planned=(change(states[key]),))
+        for key, each in book.load([phone, "patient:1"]).items()
+    ]
+    assert book.commit(sorted(plans, key=lambda plan: plan.key, reverse=True), NOW) == []
+    assert book.owners([(Entity.DEAL, "17")]) == {(Entity.DEAL, "17"): phone}
+    assert "patient:1" in due_keys(book)
+    assert decide(book, "patient:1", ours) == []
+    assert book.owners([(Entity.DEAL, "17")]) == {(Entity.DEAL, "17"): "patient:1"}
+    assert load(book, phone).served == {"ident/enquiry/100"}
+    assert load(book, phone).cards == ()
+
+
 @pytest.mark.parametrize("transfer", [True, False])
 def test_a_card_is_not_taken_while_it_is_in_flight_or_without_leave(
     book: BridgeJournal, transfer: bool
