@@ -166,7 +166,7 @@ def local_of(cell: Cell, zone: ZoneInfo) -> datetime | None:
     return local if local.tzinfo is None else local.astimezone(zone).replace(tzinfo=None)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _of_text(cell: str) -> datetime | None:
     """Naive, or aware where the text names an offset. Texts repeat: a day's visits stand at the same half hours."""
     match = _DAY.fullmatch(cell)

@@ -11,7 +11,6 @@ from datetime import date, datetime
 from connectors.helix.rows import Draft, PersonDraft
 from connectors.helix.store import Store
 from kreslo.records import Appointment, Doctor, Enquiry, Patient, Phone, PhoneKind, RecordKind, RecordRef
-from kreslo.records.names import comparison_key
 
 _BY_ID, _BY_PHONE, _BY_BIRTH = "i:", "p:", "b:"
 _MADE_UP = "n-"
@@ -136,8 +135,8 @@ def _keys(person: PersonDraft) -> list[str]:
     """What a person without an id is known by: the name with each telephone that is a person's; without any, the name
     with the birth date.
     """
-    name = comparison_key(person.surname, person.name, person.patronymic)
-    if not name.strip("|"):
+    name = person.key
+    if not name:
         return []
     numbers = [phone.e164 for phone in person.phones if _is_own(phone)]
     if numbers:

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from connectors.helix import cells
+from connectors.helix import cells, naming
 from connectors.helix.options import BranchOptions, HelixOptions, ProfileOptions
 from connectors.helix.tables import Cell, Row
 from connectors.helix.words import STATUSES, folded
 from kreslo.records import Branch, Doctor, Phone, RecordKind, Sex
-from kreslo.records.names import PersonName, comparison_key, split_name, tidy_name
-from kreslo.records.phones import parse_phones
+from kreslo.records.names import PersonName
 
 Read = TypeVar("Read")
 
@@ -32,14 +30,15 @@ KINDS = {
 
 
 class PersonDraft(msgspec.Struct, kw_only=True):
-    """Who a row speaks of. `id` is the MIS's own, "" where the file has none. `fields`: of Patient, those that the file
-    has columns for.
+    """Who a row speaks of. `id` is the MIS's own, "" where the file has none. `key`: the name, to compare; "" for none.
+    `fields`: of Patient, those that the file has columns for.
     """
 
     id: str = ""
     surname: str = ""
     name: str = ""
     patronymic: str = ""
+    key: str = ""
     phones: tuple[Phone, ...] = ()
     birth_date: date | None = None
     fields: dict[str, Any] = {}
@@ -99,7 +98,7 @@ class Rows:
             field: cells.text(found[column]) for column, field in _TEXTS.items() if column in found
         }
         if "guardian" in found:
-            fields["guardian"] = _tidy(cells.text(found["guardian"]))
+            fields["guardian"] = naming.tidy(cells.text(found["guardian"]))
         if "sex" in found:
             fields["sex"] = _SEX.get(folded(found["sex"]))
         for column, what in (("messages_refused", "отказ от сообщений"), ("archived", "архив")):
@@ -123,6 +122,7 @@ class Rows:
             surname=name.surname,
             name=name.name,
             patronymic=name.patronymic,
+            key=naming.key(name.surname, name.name, name.patronymic).strip("|"),
             phones=phones,
             birth_date=born,
             fields=fields,
@@ -189,7 +189,7 @@ class Rows:
             raise ValueError("телефон: нет ни одного номера, по которому можно перезвонить")
         draft.id = cells.text(found.get("appointment_id"))
         fields: dict[str, Any] = {"name": cells.text(found.get("name")) or _shown(draft.person)}
-        fields["name"] = _tidy(fields["name"])
+        fields["name"] = naming.tidy(fields["name"])
         for column in ("source", "result"):
             if column in found:
                 fields[column] = cells.text(found[column])
@@ -223,24 +223,14 @@ def _name(found: Mapping[str, Cell]) -> tuple[PersonName, str]:
     """The name's parts, and what looks wrong with them."""
     if "surname" in found and "given_name" in found:
         surname, given, patronymic = (
-            _tidy(cells.text(found.get(part))) for part in ("surname", "given_name", "patronymic")
+            naming.tidy(cells.text(found.get(part))) for part in ("surname", "given_name", "patronymic")
         )
         name = PersonName(surname, given, patronymic)
         whole = " ".join(part for part in (surname, given, patronymic) if part)
     else:
         whole = cells.text(found.get("name") or found.get("surname") or found.get("given_name"))
-        name = _split(whole)
+        name = naming.split(whole)
     return name, _doubt(name, whole)
-
-
-@lru_cache(maxsize=16384)
-def _split(whole: str) -> PersonName:
-    return split_name(whole)
-
-
-@lru_cache(maxsize=16384)
-def _tidy(name: str) -> str:
-    return tidy_name(name) if name else ""
 
 
 def _doubt(name: PersonName, whole: str) -> str:
@@ -259,7 +249,7 @@ def _phones(found: Mapping[str, Cell], area_code: str) -> tuple[Phone, ...]:
     phones: dict[str, Phone] = {}
     for column in ("phone", "phone_other"):
         if (cell := found.get(column)) is not None and cell != "":
-            for phone in parse_phones(cells.long_text(cell), area_code=area_code):
+            for phone in naming.phones(cells.long_text(cell), area_code):
                 phones.setdefault(phone.e164, phone)
     return tuple(phones.values())
 
@@ -268,7 +258,7 @@ def _identified(person: PersonDraft, found: Mapping[str, Cell]) -> None:
     """Raises ValueError where nobody could say whose row this is."""
     if person.id:
         return
-    if not comparison_key(person.surname, person.name, person.patronymic).strip("|"):
+    if not person.key:
         raise ValueError("ФИО: пусто или это не имя")
     if not person.phones and person.birth_date is None:
         written = any(cells.text(found.get(column)) for column in ("phone", "phone_other"))
@@ -279,7 +269,7 @@ def _identified(person: PersonDraft, found: Mapping[str, Cell]) -> None:
 
 
 def _doctor(found: Mapping[str, Cell]) -> Doctor | None:
-    name = _tidy(cells.text(found.get("doctor")))
+    name = naming.tidy(cells.text(found.get("doctor")))
     id_ = cells.text(found.get("doctor_id")) or folded(name)
     return Doctor(id=id_, name=name, specialty=cells.text(found.get("specialty"))) if id_ else None
 

@@ -4,7 +4,7 @@ import os
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -38,7 +38,7 @@ class Reading:
         self.cursor: str | None = None
         self.last: list[Batch] = []
 
-    async def __aenter__(self) -> "Reading":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
