@@ -1,0 +1,198 @@
+"""What reading costs the clinic's server as its tables grow: an idle tick, a change pass, the first import.
+
+    .venv/bin/python -m tests.bench.bench_ident [--small 10000] [--large 1000000] [--watched 500] [--ticks 15]
+
+Two clinics, made by plain SQL: the same in everything but their size, with no index but primary keys. Of each: the
+idle tick (nothing is new, so many visits are watched), the median of several; the change pass beside it, which looks
+through the tables; the first import with its memory, in a process of its own. On SQLite, in one thread: what is
+compared is how the work grows, not how fast the clinic's server does it.
+
+It ends with 1 where the idle tick of the large clinic takes more than 1.5 times that of the small one, or where the
+import's memory does not stay flat (the large one's peak over the small one's plus 64 MB).
+"""
+# ruff: noqa: S608  names of tables are this file's own
+
+import argparse
+import asyncio
+import json
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from connectors.ident import connector
+from connectors.ident.source import IdentSource
+from kreslo.connectors.contract import Seams
+from kreslo.connectors.testing.clock import HandClock
+from kreslo.records import RecordKind, RecordRef
+
+SCHEMA = Path(__file__).parents[2] / "connectors/ident/sandbox/schema.sql"
+NOW = datetime(2026, 5, 12, 6, tzinfo=UTC)
+LONGER, MORE_MB = 1.5, 64.0
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Seconds, and megabytes at the peak of the import."""
+
+    receptions: int
+    tick: float
+    change_pass: float
+    records: int
+    first_import: float
+    peak_mb: float
+
+
+def make(path: Path, receptions: int) -> None:
+    """A clinic of so many receptions in the past years: a patient to ten of them, an order to each second one, two
+    lines an order; the last receptions are ahead.
+    """
+    patients = max(1, receptions // 10)
+    with closing(sqlite3.connect(path)) as connection:
+        run = connection.execute
+        run("PRAGMA journal_mode = OFF")
+        run("PRAGMA synchronous = OFF")
+        connection.executescript(SCHEMA.read_text(encoding="utf-8"))
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+        at = "datetime('2026-05-20 09:00:00', '-' || ((? - i) * 3000000 / ?) || ' minutes')"
+        run("INSERT INTO OwnCompanies VALUES (1, 'Центр')")
+        run("INSERT INTO Armchairs VALUES (1, 'Кабинет 1', 1)")
+        run("INSERT INTO ProfessionNames VALUES (1, 'Терапевт', 8, 0)")
+        run("INSERT INTO Items VALUES (1, 1, 1)")
+        run(
+            f"{numbers} INSERT INTO Persons (ID, Surname, Name, MobilePhone) "
+            "SELECT i, 'Фамилия' || i, 'Имя', '8900' || substr('000000' || i, -7) FROM n",
+            (patients,),
+        )
+        run(
+            f"{numbers} INSERT INTO Patients (ID_Persons, DateTimeChanged) SELECT i, '2020-01-01 10:00:00' FROM n",
+            (patients,),
+        )
+        run(
+            f"{numbers} INSERT INTO Receptions (ID, ID_Patients, ID_Staffs, ID_Armchairs, PlanStart, PlanEnd, Comment, "
+            f"DateTimeAdded, DateTimeChanged) SELECT i, 1 + i % ?, 1, 1, {at}, {at}, 'осмотр', "
+            "'2020-01-01 10:00:00', '2020-01-01 10:00:00' FROM n",
+            (receptions, patients, *[receptions] * 4),
+        )
+        run(
+            "INSERT INTO Orders (ID, ID_Receptions, ID_OwnCompanies, DateTimeOrder) "
+            "SELECT ID, ID, 1, '2020-01-01 10:00:00' FROM Receptions WHERE ID % 2 = 0"
+        )
+        run("INSERT INTO ServiceItems VALUES (1, 'Осмотр')")
+        run("INSERT INTO ServiceItemPrices VALUES (1, 1, 1500)")
+        run(
+            "INSERT INTO OrderServiceRelation (ID_Orders, ID_ServicePrices, CountService, DiscountSum) "
+            "SELECT O.ID, 1, 1, 0 FROM Orders AS O CROSS JOIN (SELECT 1 UNION ALL SELECT 2)"
+        )
+        connection.commit()
+
+
+def opened(path: Path) -> IdentSource:
+    options = connector.options(database=f"sqlite:///{path}", timezone="Europe/Moscow")
+    return IdentSource(options, Seams(clock=HandClock(NOW), chance=Random(1)))
+
+
+async def first_import(path: Path) -> tuple[int, float, str]:
+    source, began, records, cursor = opened(path), time.perf_counter(), 0, ""
+    async for batch in source.read(None):
+        records += len(batch.records)
+        cursor = batch.cursor
+    await source.close()
+    return records, time.perf_counter() - began, cursor
+
+
+async def idle(path: Path, cursor: str, watched: int, ticks: int) -> tuple[float, float]:
+    """Seconds of an idle tick (median) and of a change pass."""
+    source = opened(path)
+    with closing(sqlite3.connect(path)) as connection:
+        ids = connection.execute("SELECT ID FROM Receptions ORDER BY ID DESC LIMIT ?", (watched,)).fetchall()
+    refs = frozenset(RecordRef(RecordKind.APPOINTMENT, str(id_)) for (id_,) in ids)
+    took = []
+    for number in range(ticks + 1):
+        began = time.perf_counter()
+        given = sum([len(batch.records) async for batch in source.tick(cursor, refs)])
+        if number:  # the first one looks at all of them
+            took.append(time.perf_counter() - began)
+            assert given == 0
+    began = time.perf_counter()
+    async for _ in source.read(cursor):
+        pass
+    passed = time.perf_counter() - began
+    await source.close()
+    return statistics.median(took), passed
+
+
+def alone(path: Path) -> tuple[int, float, str, float]:
+    """The first import in a process of its own: records, seconds, cursor, megabytes at the peak."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.bench_ident", "--import", str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told = json.loads(done.stdout)
+    return told["records"], told["seconds"], told["cursor"], told["peak_mb"]
+
+
+def measure(folder: Path, receptions: int, watched: int, ticks: int) -> Measured:
+    path = folder / f"clinic-{receptions}.db"
+    make(path, receptions)
+    records, seconds, cursor, peak = alone(path)
+    tick, passed = asyncio.run(idle(path, cursor, watched, ticks))
+    return Measured(receptions, tick, passed, records, seconds, peak)
+
+
+def table(found: list[Measured]) -> str:
+    heads = {
+        "receptions": 12,
+        "idle tick, ms": 14,
+        "change pass, s": 15,
+        "first import, s": 16,
+        "records": 10,
+        "records/s": 10,
+        "peak, MB": 9,
+    }
+    lines = [" ".join(f"{name:>{width}}" for name, width in heads.items())]
+    lines += [
+        f"{each.receptions:>12,} {each.tick * 1000:>14.1f} {each.change_pass:>15.2f} {each.first_import:>16.1f} "
+        f"{each.records:>10,} {each.records / each.first_import:>10,.0f} {each.peak_mb:>9.0f}"
+        for each in found
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="What reading iDent costs as its tables grow")
+    parser.add_argument("--small", type=int, default=10_000)
+    parser.add_argument("--large", type=int, default=1_000_000)
+    parser.add_argument("--watched", type=int, default=500)
+    parser.add_argument("--ticks", type=int, default=15)
+    parser.add_argument("--import", dest="path", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.path:
+        records, seconds, cursor = asyncio.run(first_import(given.path))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        json.dump({"records": records, "seconds": seconds, "cursor": cursor, "peak_mb": peak}, sys.stdout)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        found = [
+            measure(Path(folder), size, given.watched, given.ticks) for size in (given.small, given.large)
+        ]
+    small, large = found
+    times, more = large.tick / small.tick, large.peak_mb - small.peak_mb
+    print(table(found))
+    print(f"idle tick: {times:.2f} times the small clinic's (at most {LONGER})")
+    print(f"import's memory: {more:+.0f} MB over the small clinic's (at most {MORE_MB:.0f})")
+    return 0 if times <= LONGER and more <= MORE_MB else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
