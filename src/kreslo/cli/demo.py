@@ -5,11 +5,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -24,11 +24,12 @@ from kreslo.cli.sandbox import made_sandbox
 from kreslo.cli.setup import set_up
 from kreslo.cli.words import say
 from kreslo.connectors.errors import ConfigurationError, OutageError
+from kreslo.connectors.sandboxes import Lead
 from kreslo.mapping.load import load
 from kreslo.sandbox.audit import Audit, Moment, audit, rules_of
 from kreslo.sandbox.child import sandbox_process
 from kreslo.sandbox.crm import SandboxCrm
-from kreslo.sandbox.demo import SEED, TARGET, Stage, clinic_sandbox, demo_mapping, environment, make_clinic
+from kreslo.sandbox.demo import CRMS, SEED, Stage, clinic_sandbox, demo_mapping, environment, make_clinic
 from kreslo.service.app import create_app
 from kreslo.service.host import listen, run_together, stop_on_signals
 from kreslo.service.logs import set_up_logs
@@ -39,7 +40,19 @@ SANDBOX_PORT = 8471
 LOOK_SECONDS = 0.25
 
 
+class Show(msgspec.Struct, frozen=True):
+    """One CRM of the demo, and the bridge to it."""
+
+    target: str
+    url: str
+    crm: SandboxCrm
+    bridge: BridgeRun
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`targets`: the CRMs that are shown, side by side."""
+
+    targets: tuple[str, ...]
     once: bool
     speed: float
     patients: int
@@ -56,6 +69,10 @@ def add_to(app: typer.Typer) -> None:
     )
     def demo(
         *,
+        crm: Annotated[
+            Literal["bitrix24", "amocrm", "both"],
+            typer.Option(help=say("какую CRM показать; both: обе", "the CRM to show; both: side by side")),
+        ] = "bitrix24",
         once: Annotated[
             bool,
             typer.Option(
@@ -82,6 +99,7 @@ def add_to(app: typer.Typer) -> None:
         wait: Annotated[float, typer.Option(hidden=True, help="seconds --once may take")] = 900,
     ) -> None:
         options = Options(
+            targets=CRMS[crm],
             once=once,
             speed=speed,
             patients=patients,
@@ -127,52 +145,66 @@ async def play(stage: Stage, options: Options) -> bool:
             make_clinic, stage, now=began, patients=options.patients, fresh=options.fresh
         )
         console.print(demo_words.clinic(stage.clinic, options.patients, made=made))
-        url = await house.enter_async_context(
-            sandbox_process(TARGET, port=options.crm_port, log=stage.crm_log)
-        )
-        crm = await house.enter_async_context(SandboxCrm(url))
         leads = await asyncio.to_thread(clinic_sandbox().leads, stage.clinic, seed=SEED, now=began)
-        for lead in leads:
-            await crm.put_lead(lead)
-        console.print(demo_words.crm(url, len(leads)))
-
-        os.environ.update(environment(stage, made_sandbox(TARGET).settings(url)))
-        path = demo_mapping()
-        for line in await set_up(load(path), dry_run=False):
-            console.print(f"  [green]+[/] {escape(line)}")
-        # The CRM of the demo begins empty each time, so what was told to the last one is forgotten.
-        stage.clear(stage.journal)
+        shows: list[Show] = []
         started = time.monotonic()
-        bridge = await open_bridge(path, state=f"sqlite:///{stage.journal.as_posix()}", seams=seams)
-        house.push_async_callback(bridge.close)
+        for place, target in enumerate(options.targets):
+            port = options.crm_port + place if options.crm_port else 0
+            shows.append(await _open(house, console, stage, target, port, leads))
         page = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         stage.addresses.write_bytes(
-            msgspec.json.encode({"page": page, "crm": url, "clinic": str(stage.clinic.absolute())})
+            msgspec.json.encode(
+                {
+                    "page": page,
+                    "crm": shows[0].url,
+                    "crms": {show.target: show.url for show in shows},
+                    "clinic": str(stage.clinic.absolute()),
+                }
+            )
         )
-        app = create_app(
-            [bridge], links=[Link(say("Доски песочницы Битрикс24", "Boards of the sandbox"), f"{url}/")]
-        )
-        running = asyncio.create_task(run_together([bridge], app, listener, stop))
+        links = [Link(demo_words.boards(show.target), f"{show.url}/") for show in shows]
+        bridges = [show.bridge for show in shows]
+        running = asyncio.create_task(run_together(bridges, create_app(bridges, links=links), listener, stop))
         try:
-            if not await _imported(bridge, running, stop, console, options.wait if options.once else None):
+            if not await _imported(bridges, running, stop, console, options.wait if options.once else None):
                 if options.once:
                     raise typer.Exit(130)
                 return True
             seconds = time.monotonic() - started
             if options.once:
-                found = await take_audit(stage, crm, bridge, began)
-                tell(console, found, bridge, await crm.stats(), seconds)
-                return not found.violations
-            console.print(demo_words.where_to_look(page, url, stage.clinic, seconds, speed=options.speed))
-            await _live(stage, crm, stop, running, options)
+                return await _audited(console, stage, shows, began, seconds)
+            urls = [show.url for show in shows]
+            console.print(demo_words.where_to_look(page, urls, stage.clinic, seconds, speed=options.speed))
+            await _live(stage, shows, stop, running, options)
             return True
         finally:
             stop.set()
             await running
 
 
+async def _open(
+    house: AsyncExitStack, console: Console, stage: Stage, target: str, port: int, leads: Sequence[Lead]
+) -> Show:
+    """A sandbox with the first day's leads, what the mapping needs made in it, and the bridge to it."""
+    url = await house.enter_async_context(sandbox_process(target, port=port, log=stage.crm_log(target)))
+    crm = await house.enter_async_context(SandboxCrm(url))
+    for lead in leads:
+        await crm.put_lead(lead)
+    console.print(demo_words.crm(target, url, len(leads)))
+    os.environ.update(environment(stage, target, made_sandbox(target).settings(url)))
+    path = demo_mapping(target)
+    for line in await set_up(load(path), dry_run=False):
+        console.print(f"  [green]+[/] {escape(line)}")
+    # The CRM of the demo begins empty each time, so what was told to the last one is forgotten.
+    journal = stage.journal(target)
+    stage.clear(journal)
+    bridge = await open_bridge(path, state=f"sqlite:///{journal.as_posix()}", seams=system_seams())
+    house.push_async_callback(bridge.close)
+    return Show(target, url, crm, bridge)
+
+
 async def _imported(
-    bridge: BridgeRun,
+    bridges: Sequence[BridgeRun],
     running: "asyncio.Task[None]",
     stop: asyncio.Event,
     console: Console,
@@ -182,9 +214,11 @@ async def _imported(
     since = time.monotonic()
     with ImportProgress(console) as progress:
         while not stop.is_set():
-            state = bridge.status()
+            states = [bridge.status() for bridge in bridges]
+            behind = [state for state in states if not (state.ready and state.settled)]
+            state = behind[0] if behind else states[0]
             progress.show(state)
-            if state.ready and state.settled:
+            if not behind:
                 return True
             if running.done():
                 await running
@@ -200,13 +234,18 @@ async def _imported(
 
 
 async def _live(
-    stage: Stage, crm: SandboxCrm, stop: asyncio.Event, running: "asyncio.Task[None]", options: Options
+    stage: Stage, shows: Sequence[Show], stop: asyncio.Event, running: "asyncio.Task[None]", options: Options
 ) -> None:
     """A clinic's day, until Ctrl-C or until the bridge gives up."""
     parts: list[asyncio.Task[Any]] = [running, asyncio.create_task(stop.wait())]
+
+    async def arrive(lead: Lead) -> None:
+        for show in shows:
+            await show.crm.put_lead(lead)
+
     if options.speed > 0:
         day = clinic_sandbox().live(
-            stage.clinic, seed=SEED, clock=system_seams().clock, speed=options.speed, leads=crm.put_lead
+            stage.clinic, seed=SEED, clock=system_seams().clock, speed=options.speed, leads=arrive
         )
         parts.append(asyncio.ensure_future(day))
     try:
@@ -218,6 +257,18 @@ async def _live(
     for part in done:
         if not part.cancelled():
             part.result()
+
+
+async def _audited(
+    console: Console, stage: Stage, shows: Sequence[Show], began: datetime, seconds: float
+) -> bool:
+    """Each CRM against the clinic; a line of JSON a CRM."""
+    sound = True
+    for show in shows:
+        found = await take_audit(stage, show.crm, show.bridge, began)
+        tell(console, found, show, await show.crm.stats(), seconds)
+        sound = sound and not found.violations
+    return sound
 
 
 async def take_audit(stage: Stage, crm: SandboxCrm, bridge: BridgeRun, began: datetime) -> Audit:
@@ -243,15 +294,16 @@ async def take_audit(stage: Stage, crm: SandboxCrm, bridge: BridgeRun, began: da
     return audit(await crm.cards(catalog.key_fields), rules, before=moments[0], after=moments[1])
 
 
-def tell(console: Console, found: Audit, bridge: BridgeRun, stats: dict[str, Any], seconds: float) -> None:
+def tell(console: Console, found: Audit, show: Show, stats: dict[str, Any], seconds: float) -> None:
     """Violations for a person, then, as the last line, everything counted, for a script."""
     for violation in found.violations:
         console.print(
             f"[red]✗[/] {escape(violation.rule)}: {escape(violation.about)}: {escape(violation.found)}, "
             f"{say('а должно быть', 'should be')} {escape(violation.expected)}"
         )
-    state = bridge.status()
+    state = show.bridge.status()
     counted = msgspec.to_builtins(found) | {
+        "crm": show.target,
         "violations": len(found.violations),
         "parked": state.parked,
         "review": state.review,

@@ -1,5 +1,6 @@
 """What the demo says to the person who started it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -19,14 +20,27 @@ def clinic(path: Path, patients: int, *, made: bool) -> str:
     )
 
 
-def crm(url: str, leads: int) -> str:
+_NAMES = {"bitrix24": ("Битрикс24", "Bitrix24"), "amocrm": ("amoCRM", "amoCRM")}
+
+
+def crm(target: str, url: str, leads: int) -> str:
+    russian, english = _NAMES[target]
     return say(
-        f"Песочница Битрикс24: {url}/, в ней {leads} лидов с сайта и звонков",
-        f"The Bitrix24 sandbox: {url}/, with {leads} leads from the site and calls",
+        f"Песочница {russian}: {url}/, в ней {leads} лидов с сайта и звонков",
+        f"The {english} sandbox: {url}/, with {leads} leads from the site and calls",
     )
 
 
-def where_to_look(page: str, crm_url: str, clinic_path: Path, seconds: float, *, speed: float) -> str:
+def boards(target: str) -> str:
+    """Of the link to a sandbox's page."""
+    russian, english = _NAMES[target]
+    return say(f"Доски песочницы {russian}", f"Boards of the {english} sandbox")
+
+
+def where_to_look(
+    page: str, crm_urls: Sequence[str], clinic_path: Path, seconds: float, *, speed: float
+) -> str:
+    crms = "  ".join(f"{url}/" for url in crm_urls)
     option = "" if clinic_path == Path(".demo/clinic.db") else f" --database {escape(str(clinic_path))}"
     pace_ru = (
         f"Клиника живёт: час за {60 / speed:.1f} мин." if speed else "Клиника стоит на месте (--speed 0)."
@@ -41,7 +55,7 @@ def where_to_look(page: str, crm_url: str, clinic_path: Path, seconds: float, *,
 [bold green]Всё перенесено за {seconds:.0f} с.[/] {pace_ru}
 
   Страница Kreslo   {page}
-  Доски CRM         {crm_url}/
+  Доски CRM         {crms}
 
 Запишите пациента сами и смотрите на доску:
 
@@ -54,7 +68,7 @@ Ctrl-C останавливает демо.
 [bold green]All is carried over, in {seconds:.0f} s.[/] {pace_en}
 
   Kreslo's page     {page}
-  The CRM's boards  {crm_url}/
+  The CRM's boards  {crms}
 
 Book a patient yourself and watch the board:
 

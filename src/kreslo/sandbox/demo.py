@@ -11,7 +11,8 @@ from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.sandboxes import SourceSandbox
 
 SOURCE = "ident"
-TARGET = "bitrix24"
+CRMS = {"bitrix24": ("bitrix24",), "amocrm": ("amocrm",), "both": ("bitrix24", "amocrm")}
+"""What the demo can be shown with: targets, the first of which is the one that scripts are told of."""
 SEED = 20261101
 
 
@@ -36,17 +37,15 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     def stamp(self) -> Path:
         return self.folder / "clinic.json"
 
-    @property
-    def journal(self) -> Path:
-        return self.folder / "journal.db"
+    def journal(self, target: str) -> Path:
+        return self.folder / f"journal-{target}.db"
 
     @property
     def log(self) -> Path:
         return self.folder / "kreslo.log"
 
-    @property
-    def crm_log(self) -> Path:
-        return self.folder / "sandbox.log"
+    def crm_log(self, target: str) -> Path:
+        return self.folder / f"sandbox-{target}.log"
 
     @property
     def addresses(self) -> Path:
@@ -80,25 +79,30 @@ def make_clinic(stage: Stage, *, now: datetime, patients: int, fresh: bool) -> b
     return True
 
 
-def demo_mapping() -> Path:
-    """The demo's mapping: package data in an installed Kreslo, `mappings/demo.yaml` in a checkout. Raises
+_MAPPINGS = {"bitrix24": "demo.yaml", "amocrm": "demo-amocrm.yaml"}
+_SETTINGS = {
+    "bitrix24": {"webhook": "KRESLO_DEMO_WEBHOOK"},
+    "amocrm": {"address": "KRESLO_DEMO_AMOCRM", "token": "KRESLO_DEMO_AMOCRM_TOKEN"},
+}
+
+
+def demo_mapping(target: str) -> Path:
+    """The demo's mapping to this target: package data in an installed Kreslo, in `mappings/` of a checkout. Raises
     ConfigurationError where it is in neither.
     """
-    here = Path(__file__).resolve()
-    places = [here.with_name("demo.yaml"), here.parents[3] / "mappings" / "demo.yaml"]
+    here, name = Path(__file__).resolve(), _MAPPINGS[target]
+    places = [here.with_name(name), here.parents[3] / "mappings" / name]
     for place in places:
         if place.exists():
             return place
     raise ConfigurationError(f"the demo's mapping is missing; looked for {' and '.join(map(str, places))}")
 
 
-def environment(stage: Stage, crm_settings: dict[str, Any]) -> dict[str, str]:
+def environment(stage: Stage, target: str, crm_settings: dict[str, Any]) -> dict[str, str]:
     """The variables that the demo's mapping names: where its clinic is, and where its CRM."""
     clinic = clinic_sandbox().settings(stage.clinic.absolute())
-    return {
-        "KRESLO_DEMO_CLINIC": str(clinic["database"]),
-        "KRESLO_DEMO_WEBHOOK": str(crm_settings["webhook"]),
-    }
+    reached = {variable: str(crm_settings[name]) for name, variable in _SETTINGS[target].items()}
+    return {"KRESLO_DEMO_CLINIC": str(clinic["database"]), **reached}
 
 
 def _read_stamp(path: Path) -> Stamp | None:
