@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,11 +44,21 @@ class Scene:
             if card.key:
                 self.by_key[card.key].append(card)
         self.patients = {each.id: each for each in world.mis.patients()}
-        self.visits = {each.id: each for each in world.mis.appointments()}
+        self.gone = {ref.id for ref in world.mis.deleted if ref.id in world.memory.carded}
+        vanished = [each for each in world.mis.deleted.values() if each.id in self.gone]
+        self.visits = {
+            each.id: each for each in (*world.mis.appointments(), *vanished) if isinstance(each, Appointment)
+        }
         of_patient: dict[str, list[Appointment]] = defaultdict(list)
         for visit in self.visits.values():
             of_patient[visit.patient_id].append(visit)
-        self.lines = [line for visits in of_patient.values() for line in oracle.lines(visits)]
+        self.lines = [line for visits in of_patient.values() for line in oracle.lines(visits, self.gone)]
+        booked = {
+            (record.patient_id, record.starts_at, record.predecessor_id or record.id)
+            for record in (version.record for version in world.mis.log)
+            if isinstance(record, Appointment)
+        }
+        self.booked = [(patient, starts_at) for patient, starts_at, _ in booked]
         run = world.engine.run
         self.questions = {item.wish.question for item in run.journal.reviews()} if run else set()
         self.parked = list(run.journal.parked()) if run else []
@@ -113,7 +123,6 @@ def _visits(scene: Scene) -> Iterator[Violation]:
             now=scene.now,
             rules=scene.rules,
             silenced=_silenced(scene, patient, card),
-            known=scene.visits,
         )
         allowed = oracle.stages(before, happened, scene.rules)
         if card.stage not in allowed:
@@ -137,7 +146,7 @@ def _silenced(scene: Scene, patient: Patient, card: CardView) -> bool:
 
 def _card_expected(scene: Scene, line: Line) -> bool:
     last = line.last
-    if last.starts_at < scene.now - PAST:
+    if line.vanished or last.starts_at < scene.now - PAST:
         return bool(set(line.members) & scene.world.memory.carded)
     if last.cancelled_at and not scene.rules.cancelled_unseen:
         return bool(set(line.members) & scene.world.memory.carded)
@@ -157,7 +166,7 @@ def _doubled(scene: Scene) -> Iterator[Violation]:
 
 def _orphans(scene: Scene) -> Iterator[Violation]:
     """Whatever we made is somebody's."""
-    there = set(scene.world.mis.now_there)
+    there = {*scene.world.mis.now_there, *scene.world.mis.deleted}
     for card in scene.cards:
         if card.ours and not card.key:
             yield Violation("no orphan", f"{card.entity} {card.id} is ours and has no key")
@@ -222,7 +231,7 @@ def _clinic_fields(line: Line, card: CardView, touched: int) -> Iterator[Violati
             "the clinic's fields", f"deal {card.id} shows {shown}, the visit starts at {last.starts_at}"
         )
     reason = card.fields.get("Причина отмены") or ""
-    if reason != (last.cancel_reason if last.cancelled_at else ""):
+    if not line.vanished and reason != (last.cancel_reason if last.cancelled_at else ""):
         yield Violation("the clinic's fields", f"deal {card.id} gives {reason!r} for {last.cancel_reason!r}")
     doctor = last.doctor.name if last.doctor else ""
     if touched < 3 and card.fields.get("Врач") != doctor:
@@ -258,14 +267,16 @@ def _leads(scene: Scene) -> Iterator[Violation]:
 
 def _messages(scene: Scene) -> Iterator[Violation]:
     """Nobody gets a message twice, nor one of a time that is past."""
-    sent = Counter(
-        (message.card, message.stage, message.starts_at)
-        for message in scene.world.crm.messages
-        if message.ours
-    )
-    for (card, stage, starts_at), count in sent.items():
-        if count > 1:
-            yield Violation("no message twice", f"deal {card}: «{stage}» of {starts_at} {count} times")
+    sent: Counter[tuple[str, str, datetime | None]] = Counter()
+    for message in scene.world.crm.messages:
+        card = scene.deals.get(message.card)
+        visit = scene.visits.get(card.key.rpartition("/")[2]) if card else None
+        if message.ours and visit is not None:
+            sent[visit.patient_id, message.stage, message.starts_at] += 1
+    for (patient, stage, starts_at), count in sent.items():
+        # A patient may have two visits at one time, rarely: each has its message.
+        if count > max(1, scene.booked.count((patient, starts_at))):
+            yield Violation("no message twice", f"patient {patient}: «{stage}» of {starts_at} {count} times")
     for message in scene.world.crm.messages:
         if (
             message.ours
@@ -284,12 +295,13 @@ def _remember(scene: Scene) -> None:
     memory.now = scene.now
     memory.log = len(scene.world.mis.log)
     memory.acts = len(scene.acts)
+    memory.stands = {}
     for line in scene.lines:
         for card in scene.cards_of(line):
             memory.carded.update(line.members)
             memory.stands[card.id] = Stand(
                 stage=card.stage,
-                phase=oracle.phase(line.last, scene.now, scene.rules),
+                phase="cancelled" if line.vanished else oracle.phase(line.last, scene.now, scene.rules),
                 starts_at=line.last.starts_at,
             )
 
@@ -321,7 +333,9 @@ def _accounted(world: "World") -> Iterator[Violation]:
             continue
         if ref in world.mis.broken:
             if ref.key("ident") not in parked:
-                yield Violation("every record accounted for", f"{ref.kind} {ref.id} is unreadable and not parked")
+                yield Violation(
+                    "every record accounted for", f"{ref.kind} {ref.id} is unreadable and not parked"
+                )
             continue
         patient = record.id if isinstance(record, Patient) else record.patient_id  # type: ignore[union-attr]
         loaded = journal.load([f"patient:{patient}"], world.engine_clock.now())

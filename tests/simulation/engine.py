@@ -21,6 +21,7 @@ from kreslo.journal.locks import BridgeLock
 from kreslo.mapping.load import MappingFile, load_text, resolve
 from kreslo.mapping.model import Bridge
 from kreslo.sync.bridge import BridgeRun, build_target
+from kreslo.sync.reconciling import Reconciler
 from tests.simulation.clock import EngineClock, WorldClock
 from tests.simulation.crashes import Crash, JournalCalls
 from tests.simulation.crm import WEBHOOK
@@ -78,8 +79,8 @@ def _engine(path: Path) -> SqlEngine:
 
 
 class Engine:
-    """`run` is None while the process is down. `listened_from`: monotonic instant of the last listening that came to its
-    end.
+    """`run` is None while the process is down. `listened_from`, `reconciled_from`: monotonic instants at which the last
+    listening and the last comparison of keys that came to their end had begun.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Engine:
         self._lock: BridgeLock | None = None
         self.run: BridgeRun | None = None
         self.listened_from = -1.0
+        self.reconciled_from = -1.0
 
     async def open(self) -> None:
         """Raises KresloError where the CRM or the journal is away, and Crash."""
@@ -150,6 +152,19 @@ class Engine:
                 self._lock.release()
             self._whole.close()
         self.run, self._whole = None, None
+
+    async def reconcile(self) -> None:
+        """The nightly comparison of keys. Raises KresloError where a side is away."""
+        if self.run is None:
+            return
+        began = self._seams.clock.monotonic()
+        reconciler = Reconciler(self._source, self.run.journal, self._seams.clock, self._calls)
+        try:
+            await reconciler.run(self._ready.bridge.horizon)
+        except Crash:
+            await self.drop()
+        else:
+            self.reconciled_from = began
 
     async def turn(self) -> bool | None:
         """One turn; None where the process ended in it."""

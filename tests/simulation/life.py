@@ -92,6 +92,7 @@ class Life:
             (self._complete, 6),
             (self._correct, 3),
             (self._confirm, 3),
+            (self._delete_row, 2),
             (self._new_patient, 2),
             (self._change_patient, 2),
             (self._enquire, 4),
@@ -186,7 +187,8 @@ class Life:
 
             def mend() -> None:
                 self._tell(f"MIS: the row of appointment {record.id} is corrected")
-                self._mis.mend(record)
+                if ref_of(record) in self._mis.now_there:
+                    self._mis.mend(record)
 
             self._clock.plan(self._chance.uniform(600, 90000), mend)
 
@@ -278,6 +280,15 @@ class Life:
                 )
         elif gone:
             self._set(self._chance.choice(gone), "stands again", cancelled_at=None, cancel_reason="")
+
+    def _delete_row(self) -> None:
+        """A booking is deleted and leaves no trace. Never the last one: a table without rows is no day's work."""
+        horizon = self._clock.now() - timedelta(days=20)
+        if sum(each.starts_at > horizon for each in self._mis.appointments()) > 1:
+            old = self._one(self._ahead())
+            if old is not None:
+                self._mis.remove(ref_of(old))
+                self._tell(f"MIS: the row of appointment {old.id} is deleted")
 
     def _confirm(self) -> None:
         old = self._one(self._ahead())

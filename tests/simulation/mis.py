@@ -26,7 +26,7 @@ class Version(msgspec.Struct, frozen=True):
 
 class Mis:
     """`log`: all versions in the order of the changes. `touched`: monotonic instant at which the last one was visible.
-    `broken`: rows that cannot be read as records just now.
+    `broken`: rows that cannot be read as records just now; `deleted`: rows that are gone, as they were last.
     """
 
     def __init__(self, clock: WorldClock) -> None:
@@ -35,6 +35,8 @@ class Mis:
         self.now_there: dict[RecordRef, Record] = {}
         self.touched = 0.0
         self.broken: set[RecordRef] = set()
+        self.deleted: dict[RecordRef, Record] = {}
+        self.deleted_at = -1.0
         self._numbers = dict.fromkeys(RecordKind, 0)
 
     def next_id(self, kind: RecordKind) -> str:
@@ -48,7 +50,8 @@ class Mis:
 
     def remove(self, ref: RecordRef) -> None:
         self._log(ref, None, 0.0)
-        self.now_there.pop(ref, None)
+        self.deleted[ref] = self.now_there.pop(ref)
+        self.deleted_at = self.log[-1].visible
 
     def _log(self, ref: RecordRef, record: Record | None, late: float) -> None:
         visible = self.clock.monotonic() + late
@@ -124,6 +127,8 @@ class SimSource:
         return [record for record in records if record is not None]
 
     async def fetch(self, refs: Sequence[RecordRef]) -> list[Record]:
+        if self.failing and self._chance.random() < 0.1:
+            raise OutageError("the clinic's server does not answer")
         return self._records(refs)
 
     async def keys(self, kind: RecordKind, since: datetime, until: datetime) -> frozenset[str]:

@@ -130,7 +130,9 @@ def forget_what_was_being_sent(patch: Patch) -> None:
     def recover(self: Any, _now: Any, _probe_at: Any) -> int:
         with self._writing() as conn:
             sending = t.intents.c.state == IntentState.SENDING
-            return int(conn.execute(update(t.intents).where(sending).values(state=IntentState.PLANNED)).rowcount)
+            return int(
+                conn.execute(update(t.intents).where(sending).values(state=IntentState.PLANNED)).rowcount
+            )
 
     patch.setattr(BridgeJournal, "recover", recover)
 
@@ -139,7 +141,9 @@ def probe_too_early(patch: Patch) -> None:
     """An unknown is looked for at once, while the request may still run."""
     settle = BridgeJournal.settle
     patch.setattr(
-        BridgeJournal, "settle", lambda self, *args, **more: settle(self, *args, **{**more, "settle_seconds": 0.0})
+        BridgeJournal,
+        "settle",
+        lambda self, *args, **more: settle(self, *args, **{**more, "settle_seconds": 0.0}),
     )
 
 

@@ -5,7 +5,7 @@ between two rests the engine may have seen events in any order and any number at
 stages; where only one thing happened, it is one stage.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,37 +16,48 @@ from tests.simulation.life import StaffAct
 from tests.simulation.mis import Version
 from tests.simulation.rules import PROTECTED, RESCHEDULE_REASON, WINDOW_HOURS, Rules
 
-ZONE = ZoneInfo("Europe/Moscow")
-
 ENDS = frozenset({"completed", "cancelled", "rescheduled", "no_show"})
 BY_CLOCK = frozenset({"upcoming", "tomorrow", "today"})
 RANK = {"upcoming": 0, "tomorrow": 1, "today": 2, "confirmed": 3, "arrived": 4, **dict.fromkeys(ENDS, 5)}
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A chain of appointments: one visit, however often it was moved. Ids from the first to the last."""
+    """A chain of appointments: one visit, however often it was moved. Ids from the first to the last. `vanished`: the
+    last one's row is gone.
+    """
 
     members: tuple[str, ...]
     last: Appointment
+    vanished: bool = False
 
     @property
     def first(self) -> str:
         return self.members[0]
 
 
-def lines(appointments: Iterable[Appointment]) -> list[Line]:
-    """The chains of one patient: by the MIS's own links, then by "cancelled and booked anew within a day at the same
+def lines(appointments: Iterable[Appointment], gone: Collection[str] = ()) -> list[Line]:
+    """The chains of one patient (`gone`: ids of deleted rows): by the MIS's own links, then by "cancelled and booked anew within a day at the same
     doctor", the closest pairs first.
     """
     known = {each.id: each for each in appointments}
     after: dict[str, str] = {}
-    for each in sorted(known.values(), key=lambda one: (one.cancelled_at is None, _entered(one))):
-        if each.predecessor_id in known:
-            after[each.predecessor_id] = each.id
+
+    def alive(one: Appointment) -> bool:
+        return one.cancelled_at is None and one.id not in gone
+
+    for each in sorted(known.values(), key=lambda one: (alive(one), _entered(one))):
+        old = known.get(each.predecessor_id)
+        if old is not None and not (each.id in gone and alive(old)):
+            after[old.id] = each.id
     pairs = []
     for old in known.values():
         for new in known.values():
-            if old.cancelled_at is None or _entered(new) <= _entered(old) or old.doctor != new.doctor:
+            if (
+                old.cancelled_at is None
+                or new.id in gone
+                or _entered(new) <= _entered(old)
+                or old.doctor != new.doctor
+            ):
                 continue
             gap = abs((new.created_at or new.starts_at) - old.cancelled_at)
             if gap <= timedelta(hours=WINDOW_HOURS):
@@ -61,7 +72,7 @@ def lines(appointments: Iterable[Appointment]) -> list[Line]:
         members = [start.id]
         while members[-1] in after:
             members.append(after[members[-1]])
-        found.append(Line(tuple(members), known[members[-1]]))
+        found.append(Line(tuple(members), known[members[-1]], members[-1] in gone))
     return found
 
 
@@ -81,11 +92,12 @@ def phase(visit: Appointment, now: datetime, rules: Rules) -> str:
         return "no_show"
     if visit.confirmed_at:
         return "confirmed"
-    day = visit.starts_at.astimezone(ZONE).date()
-    if now >= datetime.combine(day, time(), ZONE):
+    zone = ZoneInfo(rules.zone)
+    day = visit.starts_at.astimezone(zone).date()
+    if now >= datetime.combine(day, time(), zone):
         return "today"
     if now >= datetime.combine(
-        day - timedelta(days=1), time(rules.tomorrow_at if "tomorrow" in rules.stages else 0), ZONE
+        day - timedelta(days=1), time(rules.tomorrow_at if "tomorrow" in rules.stages else 0), zone
     ):
         return "tomorrow"
     return "upcoming"
@@ -207,7 +219,6 @@ def between(
     now: datetime,
     rules: Rules,
     silenced: bool,
-    known: Mapping[str, Appointment],
 ) -> Between:
     """What happened to this visit since the last rest at `then`."""
     own = [
@@ -224,6 +235,8 @@ def between(
             seen.append(phase(line.last, step, rules))
             step += timedelta(minutes=15)
     seen.append(phase(line.last, now, rules))
+    if line.vanished:
+        seen.append("cancelled")
     told = [each for number, each in enumerate(seen) if number == 0 or each != seen[number - 1]]
     moved = before is not None and before.starts_at != line.last.starts_at
     steps = len(own) + (len(told) - 1 if not own else 0)

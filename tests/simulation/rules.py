@@ -1,6 +1,10 @@
 """The mappings that worlds run with, and the same rules in the oracle's own words."""
 
+from datetime import UTC, datetime
+
 import msgspec
+
+from tests.simulation.clock import START
 
 RESCHEDULE_REASON = "Перенос"
 PROTECTED = ("Подтвердил по смс", "Отменил по смс")
@@ -20,6 +24,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     tomorrow_at: int = 14
     cancelled_unseen: bool = False
     family: bool = False
+    zone: str = "Europe/Moscow"
+    start: datetime = START
 
     def text(self) -> str:
         """The mapping file."""
@@ -34,6 +40,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             family=family,
             unseen=str(self.cancelled_unseen).lower(),
             stale=STALE_DAYS,
+            zone=self.zone,
         )
 
 
@@ -52,6 +59,13 @@ RULES = (
     Rules(name="plan", stages=_STAGES, messages=frozenset({"tomorrow"})),
     Rules(name="talkative", stages=_ALL, messages=frozenset({"upcoming", "tomorrow", "today"}), family=True),
     Rules(name="family", stages=_ALL, messages=frozenset({"tomorrow"}), cancelled_unseen=True, family=True),
+    Rules(
+        name="dst",
+        stages=_STAGES,
+        messages=frozenset({"tomorrow"}),
+        zone="Europe/Riga",
+        start=datetime(2026, 3, 27, 5, tzinfo=UTC),
+    ),
 )
 
 _TEXT = """
@@ -61,7 +75,7 @@ source:
   connector: ident
   id: ident
   database: "${{SIM_CLINIC}}"
-  timezone: Europe/Moscow
+  timezone: {zone}
   every: 5s
 target: {{connector: bitrix24, webhook: "${{SIM_WEBHOOK}}"}}
 horizon: {{past: 30d, future: 365d}}

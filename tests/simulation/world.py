@@ -63,7 +63,7 @@ class World:
         self.chance = Random(f"faults {seed}")
         self.life_chance = Random(f"life {seed}")
         self.rules = RULES[seed % len(RULES)]
-        self.clock = WorldClock()
+        self.clock = WorldClock(self.rules.start)
         self.engine_clock = EngineClock(self.clock)
         self.told: list[str] = []
         self.turns = 0
@@ -132,6 +132,8 @@ class World:
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end and not self.violations:
             settled = await self._turns()
+            if settled and await self._night():
+                continue
             if settled and self._heard():
                 self.rests += 1
                 self.violations += at_rest(self)
@@ -148,7 +150,19 @@ class World:
     def _heard(self) -> bool:
         """Whether the engine has seen all that the clinic and staff did."""
         read, listened = self.source.complete_from, self.engine.listened_from
-        return read >= self.mis.touched and listened > self.life.staff_touched
+        compared = self.engine.reconciled_from > self.mis.deleted_at or self.mis.deleted_at < 0
+        return read >= self.mis.touched and listened > self.life.staff_touched and compared
+
+    async def _night(self) -> bool:
+        """Now and then, after a deletion, the keys are compared; whether they were."""
+        if self.engine.reconciled_from > self.mis.deleted_at or self.chance.random() < 0.6:
+            return False
+        try:
+            await self.engine.reconcile()
+        except KresloError as error:
+            self.tell(f"keys cannot be compared: {error.message}")
+            return False
+        return True
 
     async def _turns(self) -> bool:
         """Turn until there is nothing more to do now; whether all is settled."""
