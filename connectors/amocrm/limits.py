@@ -6,6 +6,7 @@ amoCRM counts at most 7 requests a second an integration, and blocks the API of 
 
 import asyncio
 import hashlib
+import os
 import re
 import tempfile
 import weakref
@@ -84,6 +85,8 @@ def pace_of(clock: Clock, host: str, rate: float, state: Path | None) -> Pace:
 
 
 def lock_path(host: str, state: Path | None) -> Path:
-    folder = state or Path(tempfile.gettempdir()) / "kreslo"
+    # By user: what another user of the machine made there cannot be opened, nor should it be trusted.
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    folder = state or Path(tempfile.gettempdir()) / f"kreslo-{user}"
     plain = re.sub(r"[^a-z0-9.]", "_", host)
     return folder / f"amocrm-{plain}-{hashlib.sha256(host.encode()).hexdigest()[:8]}.lock"
