@@ -8,7 +8,7 @@ Between passes ticks read by primary keys alone: rows with a higher key than any
 A tick moves `top` and never `since`, so that the next pass still looks at everything that happened meanwhile.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -91,9 +91,11 @@ class IdentSource:
         yield Batch(cursor=Cursor(marks).text(), caught_up=True)
 
     async def tick(self, cursor: str, watched: Collection[RecordRef]) -> AsyncIterator[Batch]:
-        """See kreslo.connectors.ticking.Ticking. A dataset without whole-number keys is left to `read`."""
+        """See kreslo.connectors.ticking.Ticking. A dataset without whole-number keys is left to `read`; a pass that was
+        broken off, or the first rows of a dataset that was empty, make a `read` of this.
+        """
         state = parse(cursor, PASS)
-        if state.place is not None:  # a pass was broken off: it goes first
+        if state.place is not None or await self._begun(state.marks):
             async for batch in self.read(cursor):
                 yield batch
             return
@@ -112,6 +114,16 @@ class IdentSource:
         async for batch in self._watched(watched, Cursor(marks).text()):
             yield batch
         yield Batch(cursor=Cursor(marks).text(), caught_up=True)
+
+    async def _begun(self, marks: Mapping[str, Mark]) -> bool:
+        """Whether a dataset that was empty at the last pass has rows now."""
+        for dataset in (DATASETS[name] for name in PASS if name not in marks):
+            if await self._shape(dataset) and await self._highest(dataset) is not None:
+                return True
+        return False
+
+    async def _highest(self, dataset: Dataset) -> Key | None:
+        return await self._read(lambda reader, connection: reader.highest(connection, dataset))
 
     async def _watched(self, watched: Collection[RecordRef], cursor: str) -> AsyncIterator[Batch]:
         ids = sorted(ref.id for ref in watched if ref.kind is RecordKind.APPOINTMENT)
@@ -184,9 +196,7 @@ class IdentSource:
     async def _mark_orders(self, marks: dict[str, Mark], upper: datetime) -> None:
         """Before all appointments are read, with their orders: only what moves in the orders from here on is news."""
         shape = await self._shape(ORDERS)
-        top = (
-            await self._read(lambda reader, connection: reader.highest(connection, ORDERS)) if shape else None
-        )
+        top = await self._highest(ORDERS) if shape else None
         marks.pop(ORDERS.name, None)
         if top is not None:
             marks[ORDERS.name] = Mark(upper, top if isinstance(top, int) else None, shape)

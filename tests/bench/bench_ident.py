@@ -29,7 +29,7 @@ from random import Random
 
 import msgspec
 
-from connectors.ident import connector
+from connectors.ident.options import IdentOptions
 from connectors.ident.source import IdentSource
 from kreslo.connectors.contract import Seams
 from kreslo.connectors.testing.clock import HandClock
@@ -96,8 +96,8 @@ def make(path: Path, receptions: int) -> None:
 
 
 def opened(path: Path) -> IdentSource:
-    options = connector.options(database=f"sqlite:///{path}", timezone="Europe/Moscow")
-    return IdentSource(options, Seams(clock=HandClock(NOW), chance=Random(1)))
+    options = {"database": f"sqlite:///{path}", "timezone": "Europe/Moscow"}
+    return IdentSource(IdentOptions.model_validate(options), Seams(clock=HandClock(NOW), chance=Random(1)))
 
 
 async def first_import(path: Path) -> tuple[int, float, str]:
