@@ -8,7 +8,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
         --no-emit-index-url --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit lint odbc lock clean
+.PHONY: help install demo test unit lint odbc simulate mutants lock clean
 
 help:
 	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
@@ -16,6 +16,8 @@ help:
 	@echo "make demo ONCE=1     the same, once: import, audit, one line of JSON"
 	@echo "                     SPEED=60 clinic minutes a minute, PATIENTS=6000"
 	@echo "make test            lint and all tests;  make unit: the fast ones;  make lint"
+	@echo "make simulate SEEDS=200   made-up clinics against faults of all kinds;  SEED=17: that one, told"
+	@echo "make mutants         planted faults, each of which the seeds must find"
 	@echo "make lock            requirements/*.txt anew (needs uv);  make clean: what was made here"
 
 .venv/.made:
@@ -52,6 +54,12 @@ lint: .venv/.installed
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+simulate: .venv/.installed
+	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200)) $(ARGS)
+
+mutants: .venv/.installed
+	@$(BIN)/python -m tests.simulation.mutants $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: install it with pip or your system's packages"; exit 1; }

@@ -1,0 +1,13 @@
+"""A hundred seeds more, in a file of their own: another process runs them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.promise import ROOM, keep_the_promise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(100, 200, ROOM))
+def test_every_seed_keeps_the_promise(first: int, tmp_path: Path) -> None:
+    keep_the_promise(first, tmp_path)
