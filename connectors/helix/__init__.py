@@ -1,5 +1,6 @@
 """1C:Helix, a dental clinic's program on 1C, as a source: the files that it writes to a folder by schedule."""
 
+from connectors.helix.guess import propose
 from connectors.helix.options import HelixOptions
 from connectors.helix.source import HelixSource
 from kreslo.connectors.contract import SourceConnector
@@ -9,6 +10,7 @@ connector = SourceConnector(
     title="1C:Helix",
     options=HelixOptions,
     build=HelixSource,
+    sample=propose,
 )
 
 __all__ = ["HelixOptions", "HelixSource", "connector"]

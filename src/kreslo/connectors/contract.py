@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
@@ -130,14 +131,24 @@ class Seams(msgspec.Struct, frozen=True, kw_only=True):
     transport: httpx.AsyncBaseTransport | None = None
 
 
+class SampleReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source made of a sample file: a piece of YAML to start from, and what was guessed and why."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
 class SourceConnector(msgspec.Struct, frozen=True, kw_only=True):
-    """What an entry point of `kreslo.sources` names. `sandbox`: see `kreslo.sandbox`."""
+    """What an entry point of `kreslo.sources` names. `sandbox`: see `kreslo.sandbox`. `sample`: of a source that reads files:
+    a report on one of them (raises DataError).
+    """
 
     name: str
     title: str
     options: type[BaseModel]
     build: Callable[[Any, Seams], Source]
     sandbox: Any = None
+    sample: Callable[[Path], SampleReport] | None = None
 
 
 class TargetConnector(msgspec.Struct, frozen=True, kw_only=True):

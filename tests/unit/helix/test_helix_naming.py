@@ -8,9 +8,25 @@ from kreslo.records.name_words import GIVEN_NAMES
 from kreslo.records.names import comparison_key, split_name
 from kreslo.records.phones import parse_phones
 
-SURNAMES = ("Иванова", "Ёлкина", "Петрова-Водкина", "Абрамович", "Архив", "Дубль", "Ван", "Гость", "Ли", "Оглы", "Вэй")
+SURNAMES = (
+    "Иванова",
+    "Ёлкина",
+    "Петрова-Водкина",
+    "Абрамович",
+    "Архив",
+    "Дубль",
+    "Ван",
+    "Гость",
+    "Ли",
+    "Оглы",
+    "Вэй",
+)
 FATHERS = ("Петровна", "Ильич", "Фёдорович", "Кызы", "Абрамович", "Ильинична", "Ильич-Петрович", "Мин")
-WORD = st.sampled_from(SURNAMES) | st.sampled_from(FATHERS) | st.sampled_from(sorted(map(str.title, GIVEN_NAMES)))
+WORD = (
+    st.sampled_from(SURNAMES)
+    | st.sampled_from(FATHERS)
+    | st.sampled_from(sorted(map(str.title, GIVEN_NAMES)))
+)
 PART = st.lists(WORD, max_size=2).map(" ".join)
 CELL = st.text("8+7 ()-9001234567,; мама доб.", max_size=30)
 NUMBER = st.sampled_from(["8 900 123-45-67", "+7(900)123-45-67", "84732001234", "8900123456", "2-00-12-34"])
