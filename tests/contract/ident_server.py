@@ -121,6 +121,7 @@ class RealClinic(Clinic):
 
         self._dsn = dsn
         self._connection = pyodbc.connect(dsn, autocommit=True)
+        self._connection.execute("SET DATEFORMAT ymd")  # whatever the login's language
         for statement in "\n".join(
             line.partition("--")[0] for line in SCHEMA.read_text(encoding="utf-8").splitlines()
         ).split(";"):
