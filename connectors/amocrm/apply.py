@@ -18,7 +18,7 @@ import msgspec
 from connectors.amocrm.answers import PERMISSION_PAUSE, Refusal, Verdict
 from connectors.amocrm.client import Answer, Client
 from connectors.amocrm.wire import embedded, masked, sketch
-from connectors.amocrm.writing import Step, Writer
+from connectors.amocrm.writing import COMPLEX, Step, Writer
 from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind
 from kreslo.connectors.model import Card, Change, CreateCard, Outcome, OutcomeKind, UpdateCard
 
@@ -29,6 +29,7 @@ _STOPS = (
 )
 _GONE = Refusal(Verdict.DATA, "Карточки в amoCRM нет: её удалили или объединили с другой.", gone=True)
 _LEAST = 5
+_MOST_COMPLEX = 50
 
 Standing = Callable[[Sequence[Change]], Awaitable[dict[str, str] | None]]
 """Which of these changes stand in the account already: id by intent. None: it could not be read."""
@@ -49,12 +50,13 @@ class Size:
 
 
 class Work(msgspec.Struct):
-    """A change on its way: its steps, how many have succeeded, and how it ended."""
+    """A change on its way: its steps, how many have succeeded, and how it ended. `contact`: made together with it."""
 
     change: Change
     steps: list[Step]
     done: int = 0
     target_id: str = ""
+    contact: str = ""
     refusal: Refusal | None = None
 
     @property
@@ -71,6 +73,8 @@ class Sender:
         self._standing = standing
         self._plain = plain
         self._stopped = False
+        self.contacts: dict[str, str] = {}
+        """Contacts that were made together with a deal, by intent."""
 
     async def send(
         self, writer: Writer, changes: Sequence[Change], seen: dict[str, Card], gone: set[str]
@@ -100,6 +104,7 @@ class Sender:
         while waiting := [work for work in works if work.refusal is None and work.done < len(work.steps)]:
             await self._round(waiting)
         outcomes |= {work.change.intent: self._outcome(work) for work in works}
+        self.contacts = {work.change.intent: work.contact for work in works if work.contact}
         return [outcomes[change.intent] for change in changes]
 
     async def _round(self, works: Sequence[Work]) -> None:
@@ -120,10 +125,11 @@ class Sender:
     def _part(self, works: list[Work]) -> tuple[list[Work], list[Work]]:
         if works[0].step.solo:
             return works[:1], works[1:]
+        most = min(self._size.now, _MOST_COMPLEX) if works[0].step.path == COMPLEX else self._size.now
         taken, items = 0, 0
         while taken < len(works):
             items += len(works[taken].step.items)
-            if items > self._size.now and taken:
+            if items > most and taken:
                 break
             taken += 1
         return works[:taken], works[taken:]
@@ -229,11 +235,15 @@ def _take(work: Work, answer: Answer) -> None:
             work.refusal = Refusal(Verdict.UNKNOWN, "в ответе нет этой записи")
             return
         work.target_id = str(row["id"])
+        work.contact = str(row.get("contact_id") or "")
     work.done += 1
 
 
 def _row(step: Step, answer: Answer) -> dict[str, Any] | None:
     """The answer's row for the step's item: a change by id, what was made by its request_id."""
+    if isinstance(answer.body, list):  # leads/complex: a bare array, each request_id in an array of its own
+        wanted = step.items[0]["request_id"]
+        return next((row for row in answer.body if wanted in (row.get("request_id") or ())), None)
     rows = embedded(answer.body, step.key)
     if not rows and isinstance(answer.body, dict) and "id" in answer.body:
         rows = [answer.body]

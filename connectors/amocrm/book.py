@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.amocrm.cards import key_of, leads_of, linked, phone_texts, phones_of
+from connectors.amocrm.cards import key_of, leads_of, linked, name_of, phone_texts, phones_of
 from connectors.amocrm.entities import CONTACT, Kind
 from connectors.amocrm.fields import comparable, phones_in
 from connectors.amocrm.schema import Schema
@@ -22,6 +22,7 @@ class _Line(msgspec.Struct, frozen=True):
     ends: tuple[str, ...] = ()
     phones: tuple[Phone, ...] = ()
     others: tuple[str, ...] = ()
+    name: str = ""
 
 
 class Book:
@@ -47,7 +48,7 @@ class Book:
         """Take in a card as the account gives it (with what hangs on it)."""
         if kind is CONTACT:
             ends = tuple(end for text in phone_texts(row, schema) if (end := comparable(text)))
-            line = _Line(key_of(row, kind, schema), ends, phones_of(row, schema), leads_of(row))
+            line = _Line(key_of(row, kind, schema), ends, phones_of(row, schema), leads_of(row), name_of(row))
         else:
             line = _Line(key_of(row, kind, schema), others=linked(row))
         self._put(kind.entity, str(row["id"]), line)
@@ -60,13 +61,13 @@ class Book:
         key: str = "",
         phones: Iterable[str] | None = None,
         contacts: tuple[str, ...] | None = None,
+        name: str = "",
     ) -> None:
         """Take in what we have just written; None and "" leave what was known."""
         self.own_writes += 1
         known = self._lines[entity].get(card, _Line())
-        line = _Line(
-            key or known.key, known.ends, known.phones, known.others if contacts is None else contacts
-        )
+        others = known.others if contacts is None else contacts
+        line = _Line(key or known.key, known.ends, known.phones, others, name or known.name)
         if phones is not None:
             texts = tuple(phones)
             ends = tuple(end for text in texts if (end := comparable(text)))
@@ -94,6 +95,9 @@ class Book:
         """None: the contact is not known."""
         line = self._lines[Entity.CONTACT].get(contact)
         return None if line is None else line.phones
+
+    def name(self, contact: str) -> str:
+        return self._lines[Entity.CONTACT].get(contact, _Line()).name
 
     def __len__(self) -> int:
         return sum(len(lines) for lines in self._lines.values())

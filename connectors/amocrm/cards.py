@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.amocrm.entities import DEAL, Kind
 from connectors.amocrm.fields import decode, phones_in
-from connectors.amocrm.schema import TITLE, Schema
+from connectors.amocrm.schema import CONTACT_NAME, PHONE, TITLE, Schema
 from connectors.amocrm.wire import embedded
 from kreslo.connectors.model import Card, Entity, FieldType, Semantic, StageRef, Value
 from kreslo.records import Phone
@@ -17,8 +17,10 @@ RESPONSIBLE = "responsible"
 """Key of `Card.wire`: id of the card's responsible user."""
 
 
-def card_of(kind: Kind, row: Mapping[str, Any], schema: Schema, phones: Iterable[Phone] = ()) -> Card:
-    """`phones`: those of a deal's contacts."""
+def card_of(
+    kind: Kind, row: Mapping[str, Any], schema: Schema, phones: Iterable[Phone] = (), caller: str = ""
+) -> Card:
+    """`phones`: those of a deal's contacts; `caller`: the name of its main one."""
     cells = cells_of(row)
     fields: dict[str, Value] = {}
     wire: dict[str, str] = {RESPONSIBLE: str(row.get("responsible_user_id") or "")}
@@ -37,6 +39,8 @@ def card_of(kind: Kind, row: Mapping[str, Any], schema: Schema, phones: Iterable
     key = schema.key_field(kind.entity)
     if kind is DEAL:
         fields[TITLE] = fields.get("name")
+        fields[PHONE] = tuple(phone.e164 for phone in own) or None
+        fields[CONTACT_NAME] = caller or None
     return Card(
         entity=kind.entity,
         id=str(row["id"]),
@@ -47,7 +51,7 @@ def card_of(kind: Kind, row: Mapping[str, Any], schema: Schema, phones: Iterable
         created_at=instant(row.get("created_at")),
         modified_at=instant(row.get("updated_at")),
         modified_by=str(row.get("updated_by") if row.get("updated_by") is not None else ""),
-        name=_name(row) if kind.entity is Entity.CONTACT else "",
+        name=name_of(row) if kind.entity is Entity.CONTACT else "",
         birth_date=birth,
         phones=own,
         contacts=linked(row) if kind is DEAL else (),
@@ -116,7 +120,8 @@ def _text(cells: list[dict[str, Any]]) -> str:
     return str(cells[0].get("value") or "") if cells else ""
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def name_of(row: Mapping[str, Any]) -> str:
+    """Of a contact: what stands in its name fields."""
     parts = (str(row.get(part) or "").strip() for part in ("last_name", "first_name"))
     return str(row.get("name") or "").strip() or " ".join(part for part in parts if part)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.amocrm.book import Book
-from connectors.amocrm.cards import card_of, cells_of, instant, leads_of, phone_texts, phones_of
+from connectors.amocrm.cards import card_of, cells_of, instant, leads_of, name_of, phone_texts, phones_of
 from connectors.amocrm.client import PAGE, Client
 from connectors.amocrm.entities import CONTACT, DEAL, KINDS, Kind, kind_of
 from connectors.amocrm.fields import Field, comparable
@@ -284,7 +284,11 @@ class Finder:
         if entity is not Entity.DEAL or not card.contacts:
             return card
         phones = {phone.e164: phone for contact in card.contacts for phone in self._phones(contact)}
-        return card_of(DEAL, row, self._schema, tuple(phones.values()))
+        return card_of(DEAL, row, self._schema, tuple(phones.values()), self._name(card.contacts[0]))
+
+    def _name(self, contact: str) -> str:
+        row = self._rows[Entity.CONTACT].get(contact)
+        return name_of(row) if row is not None else self._book.name(contact)
 
     def _phones(self, contact: str) -> tuple[Phone, ...]:
         row = self._rows[Entity.CONTACT].get(contact)

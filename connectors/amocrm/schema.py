@@ -28,6 +28,10 @@ from kreslo.connectors.model import (
 TITLE = "TITLE"
 """The neutral name of a card's title; amoCRM calls it `name`."""
 
+CONTACT_NAME, PHONE = "CONTACT_NAME", "PHONE"
+"""Of deals: the caller's name and phones. amoCRM keeps them on a contact, which is made with the deal in one request."""
+CALLER = frozenset((CONTACT_NAME, PHONE))
+
 _TYPES = {
     **dict.fromkeys(("text", "textarea", "url", "streetaddress", "tracking_data"), FieldType.TEXT),
     "numeric": FieldType.NUMBER,
@@ -193,6 +197,8 @@ def _own(kind: Kind, users: tuple[User, ...], reasons: list[dict[str, Any]]) -> 
     ]
     if kind is DEAL:
         own.append(made("price", "Бюджет", FieldType.MONEY))
+        own.append(made(CONTACT_NAME, "Имя контакта", FieldType.TEXT))
+        own.append(made(PHONE, "Телефон контакта", FieldType.PHONE, multiple=True))
         known = {str(row["id"]): str(row.get("name") or "") for row in reasons}
         own.append(made("loss_reason_id", "Причина отказа", FieldType.ENUM, options=known))
     else:

@@ -15,7 +15,7 @@ from connectors.amocrm.fields import Field, as_tuple, canonical
 from connectors.amocrm.find import Finder
 from connectors.amocrm.limits import MOST_A_SECOND
 from connectors.amocrm.options import AmocrmOptions
-from connectors.amocrm.schema import Schema, load
+from connectors.amocrm.schema import CONTACT_NAME, PHONE, Schema, load
 from connectors.amocrm.setup import Setup
 from connectors.amocrm.wire import embedded
 from connectors.amocrm.writing import Writer, needs_seen, values_of
@@ -26,6 +26,7 @@ from kreslo.connectors.model import (
     AddTask,
     ById,
     ByMarker,
+    ByPhone,
     Card,
     Catalog,
     Change,
@@ -184,6 +185,7 @@ class AmocrmTarget:
                 schema = await self._schema(fresh=self._clock.monotonic() - self._loaded_at > _RELOAD_EVERY)
             seen, gone = await self._seen(changes)
             unsorted = await self._unsorted(changes, seen)
+            callers = await self._callers(changes)
         except KresloError as error:
             return [_unread(change, error) for change in changes]
         started = self._clock.now()
@@ -194,10 +196,12 @@ class AmocrmTarget:
         key = schema.key_field(Entity.DEAL), schema.key_field(Entity.CONTACT)
         plain = frozenset(field.id for field in key if field is not None)
         sender = Sender(self._client, self._size, standing, plain)
-        outcomes = await sender.send(Writer(schema, self._options.key_field, unsorted), changes, seen, gone)
+        writer = Writer(schema, self._options.key_field, unsorted, callers)
+        outcomes = await sender.send(writer, changes, seen, gone)
         for change, outcome in zip(changes, outcomes, strict=True):
             if outcome.kind is OutcomeKind.CONFIRMED:
-                self._remember(change, outcome.target_id, seen.get(change.intent))
+                contact = sender.contacts.get(change.intent) or callers.get(change.intent, "")
+                self._remember(change, outcome.target_id, seen.get(change.intent), contact)
         return outcomes
 
     async def _seen(self, changes: Sequence[Change]) -> tuple[dict[str, Card], set[str]]:
@@ -234,6 +238,21 @@ class AmocrmTarget:
             if str(lead["id"]) in wanted
         }
 
+    async def _callers(self, changes: Sequence[Change]) -> dict[str, str]:
+        """The contact that has the number of an enquiry's caller, by intent, where there is exactly one."""
+        lookups = {
+            change.intent: ByPhone(Entity.CONTACT, as_tuple(change.action.fields.get(PHONE)))
+            for change in changes
+            if isinstance(change.action, CreateCard)
+            and change.action.entity is Entity.DEAL
+            and not change.action.contacts
+            and change.action.fields.get(PHONE)
+        }
+        if not lookups:
+            return {}
+        found = {one.lookup: one.cards for one in await self.find(list(dict.fromkeys(lookups.values())))}
+        return {intent: found[one][0].id for intent, one in lookups.items() if len(found[one]) == 1}
+
     async def _standing(self, changes: Sequence[Change], since: datetime) -> dict[str, str] | None:
         """Which of these were applied although their request was refused: by a complete listing, or by their marker."""
         lookups: list[Lookup] = []
@@ -261,13 +280,19 @@ class AmocrmTarget:
                 stand[change.intent] = made
         return stand
 
-    def _remember(self, change: Change, card: str, seen: Card | None) -> None:
-        """The search learns of a write some seconds later; the book knows at once."""
+    def _remember(self, change: Change, card: str, seen: Card | None, contact: str) -> None:
+        """The search learns of a write some seconds later; the book knows at once. `contact`: of a deal's caller."""
         action = change.action
         if isinstance(action, CreateCard):
-            phones = as_tuple(action.fields.get("PHONE")) if action.entity is Entity.CONTACT else None
-            contacts = action.contacts if action.entity is Entity.DEAL else None
-            self._book.wrote(action.entity, card, key=action.key, phones=phones, contacts=contacts)
+            phones = as_tuple(action.fields.get(PHONE))
+            if action.entity is Entity.CONTACT:
+                self._book.wrote(action.entity, card, key=action.key, phones=phones)
+                return
+            contacts = action.contacts or ((contact,) if contact else ())
+            self._book.wrote(action.entity, card, key=action.key, contacts=contacts)
+            if contact and self._book.phones(contact) is None:
+                name = " ".join(as_tuple(action.fields.get(CONTACT_NAME)))
+                self._book.wrote(Entity.CONTACT, contact, phones=phones, name=name)
         elif isinstance(action, UpdateCard):
             self._book.wrote(
                 action.entity,

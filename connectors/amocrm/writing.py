@@ -1,8 +1,7 @@
 """From a change to the requests that make it, in their order.
 
-A card is made whole: key, contacts, stage and fields in one item of one request, so that there is no half-made card
-(`leads/complex` would make the contact too, but a contact has its own intent, confirmed before its deal is sent). An
-update takes its contacts first, then leaves «Неразобранное», then fields and stage in one item: robots start on the
+A card is made whole: key, contacts, stage and fields in one item of one request, so that there is no half-made card.
+An enquiry, which has a caller but no contact yet, takes its contact with it (`leads/complex`). An update takes its contacts first, then leaves «Неразобранное», then fields and stage in one item: robots start on the
 stage, and they must find the right contact and the right fields.
 """
 
@@ -14,7 +13,7 @@ import msgspec
 from connectors.amocrm.cards import RESPONSIBLE, WIRE_ROW
 from connectors.amocrm.entities import DEAL, Kind, kind_of
 from connectors.amocrm.fields import LISTS, Field, as_tuple, canonical, clean, contacts_of, encode, option_id
-from connectors.amocrm.schema import Schema
+from connectors.amocrm.schema import CALLER, CONTACT_NAME, PHONE, Schema
 from kreslo.connectors.errors import ConfigurationError, DataError
 from kreslo.connectors.model import (
     AddNote,
@@ -22,6 +21,7 @@ from kreslo.connectors.model import (
     Card,
     Change,
     CreateCard,
+    Entity,
     FieldType,
     MultiChange,
     Semantic,
@@ -31,6 +31,7 @@ from kreslo.connectors.model import (
 )
 
 _LABEL = "WORK"  # amoCRM's own default for phones and e-mails
+COMPLEX = "leads/complex"
 _FOLLOW_UP = 1
 """The task type that every account has: «Связаться»."""
 
@@ -59,9 +60,14 @@ def request_id(intent: str) -> str:
 
 
 class Writer:
-    """Turns changes into steps against one schema. `unsorted`: uids of incoming leads by the lead's id."""
+    """Turns changes into steps against one schema. `unsorted`: uids of incoming leads by the lead's id; `callers`: the
+    contact that has the caller's number, by intent, where there is exactly one.
+    """
 
-    def __init__(self, schema: Schema, key_field: str, unsorted: Mapping[str, str]) -> None:
+    def __init__(
+        self, schema: Schema, key_field: str, unsorted: Mapping[str, str], callers: Mapping[str, str]
+    ) -> None:
+        self._callers = callers
         self._schema = schema
         self._key_field = key_field
         self._unsorted = unsorted
@@ -99,9 +105,29 @@ class Writer:
                 embedded["contacts"] = [
                     {"id": int(one), "is_main": at == 0} for at, one in enumerate(action.contacts)
                 ]
+            elif caller := self._caller(intent, fields):
+                embedded["contacts"] = [caller]
         if embedded:
             item["_embedded"] = embedded
+        whole = kind is DEAL and any("id" not in one for one in embedded.get("contacts", ()))
+        if whole:
+            return Step("POST", COMPLEX, COMPLEX, (item,), again=False)
         return Step("POST", kind.path, kind.path, (item,), again=False)
+
+    def _caller(self, intent: str, fields: Mapping[str, Value]) -> dict[str, Any] | None:
+        """The contact of a deal that names a caller: the one with that number, else a new one."""
+        phones = contacts_of(FieldType.PHONE, as_tuple(fields.get(PHONE)))
+        name = clean(" ".join(as_tuple(fields.get(CONTACT_NAME))))
+        if intent in self._callers:
+            return {"id": int(self._callers[intent]), "is_main": True}
+        if not phones and not name:
+            return None
+        made: dict[str, Any] = {"name": name or phones[0]}
+        field = self._schema.field(Entity.CONTACT, PHONE)
+        if field is not None and phones:
+            values = [{"value": one, "enum_code": _LABEL} for one in phones]
+            made["custom_fields_values"] = [{"field_id": field.id, "values": values}]
+        return made
 
     # --- update -----------------------------------------------------------------------------------------------
 
@@ -112,6 +138,8 @@ class Writer:
         )
         item = self._body(kind, action.fields, seen)
         for code, multi in action.multi.items():
+            if kind is DEAL and code in CALLER:
+                continue
             self._merge(item, self._several(kind, code, multi, seen))
         if action.key:
             item.setdefault("custom_fields_values", []).append(self._key(kind, action.key))
@@ -145,6 +173,8 @@ class Writer:
         item: dict[str, Any] = {}
         for code, value in values.items():
             field = self._field(kind, code)
+            if kind is DEAL and code in CALLER:
+                continue  # it stands on the contact, which is a card of its own once it is made
             if field.definition.type in LISTS or field.code == "tags":
                 present = _held(field, seen)
                 wanted = _texts(field, as_tuple(value))

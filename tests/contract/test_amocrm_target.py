@@ -400,6 +400,46 @@ async def test_a_task_goes_to_the_responsible_of_its_card(rig: TargetRig) -> Non
     assert (missing.kind, missing.error) == (OutcomeKind.PERMANENT, ErrorKind.DATA)
 
 
+async def test_an_enquiry_takes_its_caller_with_it(rig: TargetRig) -> None:
+    await rig.target.find([ByKey(Entity.DEAL, f"k/{at}") for at in range(50)])  # the book stands
+    known = await create(
+        rig, Entity.CONTACT, "mis/patient/1", fields={"last_name": "Ёлкина", "PHONE": (PHONE,)}
+    )
+    await rig.control("DELETE", "stats")
+    outcomes = await rig.apply(
+        *(
+            CreateCard(
+                entity=Entity.DEAL,
+                key=f"mis/enquiry/{at}",
+                fields={"CONTACT_NAME": f"Пётр {at}", "PHONE": (phone,)},
+            )
+            for at, phone in enumerate((OTHER, "+79005550000", PHONE))
+        )
+    )
+    assert {one.kind for one in outcomes} == {OutcomeKind.CONFIRMED}
+    writes = (await rig.control("GET", "stats"))["by_method"]
+    assert writes["POST /api/v4/leads/complex"] == 1
+    (made,) = await rig.find(ByPhone(Entity.DEAL, (OTHER,), open_only=True))
+    assert made.id == outcomes[0].target_id
+    assert (made.fields["PHONE"], made.fields["CONTACT_NAME"]) == ((OTHER,), "Пётр 0")
+    assert [phone.e164 for phone in made.phones] == [OTHER]
+    (his,) = await rig.find(ByPhone(Entity.DEAL, (PHONE,)))
+    assert (his.id, his.contacts) == (outcomes[2].target_id, (known,))
+    assert len(await rig.state("contacts")) == 3
+
+
+@pytest.mark.parametrize("kind", ["lose", "cut"])
+async def test_an_enquiry_without_an_answer_is_found_by_its_key(rig: TargetRig, kind: str) -> None:
+    since = rig.clock.now()
+    await rig.fault(kind, match="*complex*")
+    (outcome,) = await rig.apply(
+        CreateCard(entity=Entity.DEAL, key="mis/enquiry/1", fields={"PHONE": (PHONE,), "CONTACT_NAME": None})
+    )
+    assert outcome.kind is OutcomeKind.UNKNOWN
+    found = await rig.find(CreatedSince(Entity.DEAL, since))
+    assert [card.key for card in found] == (["mis/enquiry/1"] if kind == "lose" else [])
+
+
 # --- refusals of batches ------------------------------------------------------------------------------------------------
 
 
