@@ -56,6 +56,35 @@ class TestBitrix24TargetOfTheOldDocumentation(TestBitrix24Target):
     spelling = "89001234567"
 
 
+THROWN: list[dict[str, Any]] = [
+    {"status_set": "old"},
+    {"phone_search": "format_sensitive"},
+    {"operating_threshold": 0.0},
+    {"operating_limit": 420.0},
+    {"legacy_total_minus_one": None},
+    {"legacy_total_minus_one": 5000},
+    {"opportunity_alone_manual": False},
+    {"lead_id_on_update": True},
+    {"timezone": "America/New_York"},
+    {"timezone": "Asia/Vladivostok"},
+    {"rate": 5.0, "burst": 250.0},
+    {"work_takes_time": True},
+]
+"""Each switch of the sandbox that the target must hold its contract under, one at a time."""
+
+
+def _contract_under(switches: dict[str, Any]) -> type[TestBitrix24Target]:
+    spelling = "89001234567" if "phone_search" in switches else TestBitrix24Target.spelling
+    name = "TestBitrix24Under_" + "_".join(f"{key}_{value}" for key, value in switches.items())
+    return type(name, (TestBitrix24Target,), {"switches": switches, "spelling": spelling})
+
+
+for _switches in THROWN:
+    _made = _contract_under(_switches)
+    globals()[_made.__name__] = _made
+del _made
+
+
 @pytest.fixture
 async def rig() -> AsyncIterator[TargetRig]:
     async with open_rig(bitrix24) as rig:

@@ -86,6 +86,7 @@ class BridgeRun:
         self._next_read: datetime = seams.clock.now()
         self._next_listen: datetime = seams.clock.now()
         self._next_probe: datetime = seams.clock.now()
+        self._flowing = False
         self._pause_until: datetime | None = None
         self._failures = 0
         self._status = BridgeStatus(
@@ -142,13 +143,16 @@ class BridgeRun:
             self._set(last_read_at=now, next_read_at=self._next_read, read=self._reader.records)
         if not self._reader.complete:
             return False
-        report = await self._decider.round(ROUND_CASES, live_only=self._status.sending > BACKLOG)
+        # What was refused for now is decided again before it is sent: a backlog of nothing else must not wait for itself.
+        held = self._status.sending > BACKLOG and self._flowing
+        report = await self._decider.round(ROUND_CASES, live_only=held)
         sent = 0
         while outcomes := await self._deliverer.send():
             sent += len(outcomes)
             self._refused(outcomes)
             if self._clock.now() >= self._next_read or self._pause_until:
                 break
+        self._flowing = sent > 0
         if now >= self._next_probe:
             await self._deliverer.probe()
             self._next_probe = now + timedelta(seconds=1)

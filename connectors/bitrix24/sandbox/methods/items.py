@@ -148,7 +148,9 @@ def _list(call: Call) -> Answer:
     portal, kind, original = call.portal, _kind(call), _original(call)
 
     def find(name: str) -> Field | None:
-        return item_field(portal, kind, name, original_names=original)
+        # Names are turned to upper case before they are looked up, so upper-case ones work too.
+        found = item_field(portal, kind, name, original_names=original)
+        return found or (_by_upper(portal, kind, name) if name.isupper() else None)
 
     group = filters.parse(call.params.get("filter"), filters.Dialect(find, portal.zone, strict=True))
     cards = sorting.listed(call, kind, group, _order(call, find))
@@ -207,6 +209,11 @@ def _fields(call: Call) -> dict[str, Any]:
             row.update({"isReadOnly": False, "isImmutable": False})
         shown[field.code if original and field.dynamic else name] = row
     return {"fields": shown}
+
+
+def _by_upper(portal: Portal, kind: Kind, name: str) -> Field | None:
+    fields = portal.item_fields(kind).items()
+    return next((field for own, field in fields if not field.dynamic and _upper(own) == name), None)
 
 
 def _upper(name: str) -> str:
