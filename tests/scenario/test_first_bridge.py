@@ -224,3 +224,22 @@ async def test_a_second_read_of_the_same_clinic_writes_nothing(world: World) -> 
 
 def _writes(method: str) -> bool:
     return method.endswith((".add", ".update", ".import", ".set"))
+
+
+async def test_what_the_mis_deletes_without_a_trace_is_found_at_night_and_cancelled(world: World) -> None:
+    patient = world.clinic.add_patient()
+    kept = world.clinic.add_appointment(patient, starts_at=world.clock.now() + timedelta(days=6))
+    gone = world.clinic.add_appointment(patient, starts_at=world.clock.now() + timedelta(days=7))
+    await world.start()
+    await world.settle()
+    world.clinic.remove(visit(gone))
+    await world.settle()
+    await world.pass_time(15 * 3600)  # 03:00 of the clinic's night is behind us
+    await world.settle()
+    stages = {deal["fields"]["UF_CRM_KRESLO_KEY"]: deal["stage"] for deal in await world.deals()}
+    assert stages == {
+        f"ident/appointment/{kept}": "Записан на приём",
+        f"ident/appointment/{gone}": "Визит отменён",
+    }
+    assert world.run
+    assert world.run.status().vanished == 1

@@ -27,7 +27,9 @@ from kreslo.mapping.model import Bridge
 from kreslo.sync.deciding import Decider
 from kreslo.sync.delivering import Deliverer
 from kreslo.sync.listening import Listener
+from kreslo.sync.nightly import is_time
 from kreslo.sync.reading import Reader
+from kreslo.sync.reconciling import Reconciler
 from kreslo.sync.schedule import Schedule, schedule_of
 from kreslo.sync.status import BridgeStatus, LastError
 from kreslo.sync.threads import InPlace, Threads, WorkerThread
@@ -82,6 +84,8 @@ class BridgeRun:
         self._deliverer = Deliverer(journal, target, seams.clock, seams.chance, threads)
         self._listener = Listener(bridge, journal, target, seams.clock, threads, me)
         self._nudged = asyncio.Event()
+        self._reconciler = Reconciler(source, journal, seams.clock, threads)
+        self._compared: datetime | None = None
         self._names = stage_names(bridge)
         self._next_read: datetime = seams.clock.now()
         self._next_listen: datetime = seams.clock.now()
@@ -143,6 +147,7 @@ class BridgeRun:
             self._set(last_read_at=now, next_read_at=self._next_read, read=self._reader.records)
         if not self._reader.complete:
             return False
+        await self._compare(now)
         # What was refused for now is decided again before it is sent: a backlog of nothing else must not wait for itself.
         held = self._status.sending > BACKLOG and self._flowing
         report = await self._decider.round(ROUND_CASES, live_only=held)
@@ -158,6 +163,28 @@ class BridgeRun:
             self._next_probe = now + timedelta(seconds=1)
         self._set(done=self._status.done + report.decided)
         return bool(report.decided or report.conflicts or sent)
+
+    async def _compare(self, now: datetime) -> None:
+        """The nightly comparison of keys with the MIS: what was deleted there, and what no reading has shown."""
+        if self._compared is None:
+            told = await self._threads.run(self.journal.flag, "compared_at")
+            self._compared = datetime.fromisoformat(told) if told else now
+            if not told:
+                await self._threads.run(self.journal.save_flag, "compared_at", now.isoformat())
+        if not is_time(now, self._compared, self.bridge):
+            return
+        results = await self._reconciler.run(self.bridge.horizon)
+        self._compared = self._clock.now()
+        await self._threads.run(self.journal.save_flag, "compared_at", self._compared.isoformat())
+        stopped = [result.stopped for result in results if result.stopped]
+        self._set(
+            compared_at=self._compared,
+            vanished=self._status.vanished + sum(result.gone for result in results),
+            healed=self._status.healed + sum(result.found for result in results),
+        )
+        if stopped:
+            message = f"the nightly comparison was stopped: {'; '.join(stopped)}. Nothing was called gone; check the source"
+            self._set(last_error=LastError(at=now, kind=ErrorKind.DATA, message=message, where="source"))
 
     def _refused(self, outcomes: Sequence[Outcome]) -> None:
         """A login that is refused concerns every card: the bridge pauses and says so."""

@@ -18,7 +18,9 @@ class LastError(msgspec.Struct, frozen=True, kw_only=True):
 class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`live`: the loops turn. `ready`: source and target were reached and the first read is complete. `lag_seconds`:
     age of the oldest change that has no confirmed card yet, 0 when all is told. `settled`: nothing waits, nothing is
-    in flight. `done`, `waiting`: cases decided since the start, cases still to decide.
+    in flight. `compared_at`: the last nightly
+    comparison with the MIS; `vanished`, `healed`: deletions and missed records it found since the start.
+    `done`, `waiting`: cases decided since the start, cases still to decide.
     """
 
     name: str
@@ -39,6 +41,9 @@ class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     review: int = 0
     confirmed: int = 0
     settled: bool = False
+    compared_at: datetime | None = None
+    vanished: int = 0
+    healed: int = 0
     cards: dict[str, int] = {}
     by_stage: dict[str, int] = {}
     last_error: LastError | None = None
