@@ -8,7 +8,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
         --no-emit-index-url --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit lint odbc simulate mutants lock clean
+.PHONY: help install demo test unit lint odbc bench simulate mutants lock clean
 
 help:
 	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
@@ -18,6 +18,7 @@ help:
 	@echo "make test            lint and all tests;  make unit: the fast ones;  make lint"
 	@echo "make simulate SEEDS=200   made-up clinics against faults of all kinds;  SEED=17: that one, told"
 	@echo "make mutants         planted faults, each of which the seeds must find"
+	@echo "make bench           what reading costs as a clinic's tables grow"
 	@echo "make lock            requirements/*.txt anew (needs uv);  make clean: what was made here"
 
 .venv/.made:
@@ -57,6 +58,10 @@ lint: .venv/.installed
 
 simulate: .venv/.installed
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200)) $(ARGS)
+
+# Two clinics of 10,000 and 1,000,000 receptions: idle ticks, change passes, the first import. Some minutes.
+bench: .venv/.installed
+	@$(BIN)/python -m tests.bench.bench_ident $(ARGS)
 
 mutants: .venv/.installed
 	@$(BIN)/python -m tests.simulation.mutants $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
