@@ -2,6 +2,7 @@
 
 from connectors.helix.guess import propose
 from connectors.helix.options import HelixOptions
+from connectors.helix.sandbox import sandbox
 from connectors.helix.source import HelixSource
 from kreslo.connectors.contract import SourceConnector
 
@@ -11,6 +12,7 @@ connector = SourceConnector(
     options=HelixOptions,
     build=HelixSource,
     sample=propose,
+    sandbox=sandbox,
 )
 
 __all__ = ["HelixOptions", "HelixSource", "connector"]
