@@ -174,6 +174,8 @@ class World:
                 await self.engine.drop()
                 return False
             except KresloError as error:
+                if self.engine.run is not None:
+                    self.violations.append(Violation("the loop goes on", f"a turn raised {error.message}"))
                 self.tell(f"the process does not start: {error.message}")
                 return False
             if busy is None:

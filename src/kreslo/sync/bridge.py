@@ -132,8 +132,12 @@ class BridgeRun:
         else:
             if self._pause_until:
                 self._resume()
-        await self._report()
-        return busy
+        try:
+            await self._report()
+        except OutageError as error:
+            # The journal is locked for a moment: the bridge waits, as for any other side.
+            self._pause(error, now)
+        return busy and not self._pause_until
 
     async def _work(self, now: datetime) -> bool:
         if now >= self._next_listen or not self._listener.started:

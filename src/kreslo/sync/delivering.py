@@ -39,9 +39,14 @@ class Deliverer:
         self._clock = clock
         self._chance = chance
         self._threads = threads
+        self._unsettled: list[Outcome] = []
 
     async def send(self) -> list[Outcome]:
-        """Sends one batch of what is ready. An empty answer means that nothing is."""
+        """Sends one batch of what is ready. An empty answer means that nothing is. Raises OutageError where the journal
+        is away; outcomes that it could not take are kept and written first the next time.
+        """
+        if self._unsettled:
+            await self._settle([])
         now = self._clock.now()
         intents = await self._threads.run(self._journal.sendable, now, self._target.batch_size)
         if not intents:
@@ -65,14 +70,15 @@ class Deliverer:
         return outcomes
 
     async def _settle(self, outcomes: list[Outcome]) -> None:
-        now = self._clock.now()
+        self._unsettled += outcomes
         await self._threads.run(
             self._journal.settle,
-            outcomes,
-            now,
+            self._unsettled,
+            self._clock.now(),
             backoff=self.backoff,
             settle_seconds=self._target.settle_seconds,
         )
+        self._unsettled = []
         for outcome in outcomes:
             if outcome.kind is not OutcomeKind.CONFIRMED:
                 log.warning(
