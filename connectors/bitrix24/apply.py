@@ -105,9 +105,12 @@ class _Sending:
 
     def _share(self) -> float:
         """Seconds of work for one request: what waits is shared out among the lanes, so that it is soon done; but no
-        request is smaller than a plain batch, nor, where requests are scarce, than two.
+        request is smaller than a plain batch, nor, where requests are scarce, than two. Where working time is scarce,
+        nothing is gained by haste.
         """
         packer = self._pace.packer
+        if any(self._client.operating.scarce(work.step.call.method) for work in self._waiting[:BATCH]):
+            return REQUEST_SECONDS
         each = [packer.expected(work) for work in self._waiting]
         least = max(each, default=0.0) * BATCH * (2 if self._client.crowded else 1)
         return min(REQUEST_SECONDS, max(sum(each) / self._pace.lanes, least))

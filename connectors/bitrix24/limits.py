@@ -206,6 +206,11 @@ class Operating:
         begun = self._spent(known) + known.under_way + seconds
         return begun <= known.limit - _SPARE - _SPARE_SHARE * (known.under_way + seconds)
 
+    def scarce(self, method: str) -> bool:
+        """Whether working time is what there is least of: more than half of it is used up or under way."""
+        known = self._of(method)
+        return self._spent(known) + known.under_way > known.limit / 2
+
     def begin(self, method: str, seconds: float) -> None:
         self._of(method).under_way += seconds
 
@@ -217,12 +222,13 @@ class Operating:
         """Seconds until the method may be called again; 0 when now."""
         return max(0.0, self._of(method).parked_until - self._now())
 
-    def wait_for(self, method: str) -> float:
-        """Seconds until there is room for one more call, once what is under way has ended; 0 when there is."""
+    def wait_for(self, method: str, seconds: float = 0.0) -> float:
+        """Seconds until a call may be begun behind `seconds` of others, once what is under way has ended; 0 when now."""
         known = self._of(method)
         if (parked := self.parked_for(method)) > 0:
             return parked
-        over = self._spent(known) + known.under_way - (known.limit - _SPARE)
+        share = 1 + _SPARE_SHARE
+        over = self._spent(known) + share * (known.under_way + seconds) - (known.limit - _SPARE)
         for basket in self._alive(known):
             if over <= 0:
                 break

@@ -72,6 +72,7 @@ class Packer:
     def __init__(self, operating: Operating) -> None:
         self._operating = operating
         self._seconds = REQUEST_SECONDS
+        self._waiting = 0
         self.bundles = True
 
     def pack(self, waiting: Sequence[Work], busy: set[tuple[str, str]], seconds: float) -> Packed:
@@ -79,6 +80,7 @@ class Packer:
         one that does not fit, stay.
         """
         self._seconds = seconds
+        self._waiting = len(waiting)
         packed = Packed([], {})
         held = set(busy)
         bundle: Parcel | None = None
@@ -137,11 +139,16 @@ class Packer:
         bundle.call = Call(BUNDLE_METHOD, {**own.shared, "data": data}, items=len(data))
 
     def _takes(self, method: str, packed: Packed) -> bool:
-        """Whether one more item of the method fits the request's time and the method's own."""
+        """Whether one more item of the method fits the request's time and the method's own. A method that has room for
+        a few items only is not begun with: its crumbs would cost a request each.
+        """
         own = packed.seconds.get(method, 0.0)
         if packed.seconds and sum(packed.seconds.values()) + self._operating.cost(method) > self._seconds:
             return False
-        return self._operating.fits(method, own)
+        return self._operating.fits(method, own or self._least(method))
+
+    def _least(self, method: str) -> float:
+        return self._operating.cost(method) * (min(self._waiting, BATCH // 2) - 1)
 
     def _count(self, method: str, packed: Packed) -> None:
         packed.seconds[method] = packed.seconds.get(method, 0.0) + self._operating.cost(method)
@@ -159,4 +166,4 @@ class Packer:
 
     def wait_for(self, work: Work) -> float:
         """Seconds until some method has room for the work; 0 when one has."""
-        return min(self._operating.wait_for(method) for method in self._methods(work))
+        return min(self._operating.wait_for(method, self._least(method)) for method in self._methods(work))

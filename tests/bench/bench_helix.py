@@ -42,7 +42,9 @@ def write(path: Path, count: int) -> None:
             if number % 4 == 0:
                 phone = f"8 (900) {phone[4:7]}-{phone[7:9]}-{phone[9:]}, мама"
             day = date(2018 + number % 8, 1 + number % 12, 1 + number % 28)
-            file.write(f"{name};{phone};{day:%d.%m.%Y} {9 + number % 9}:30:00;Ким;Хирург;{number % 9000},50;\r\n")
+            file.write(
+                f"{name};{phone};{day:%d.%m.%Y} {9 + number % 9}:30:00;Ким;Хирург;{number % 9000},50;\r\n"
+            )
 
 
 def _word(number: int) -> str:

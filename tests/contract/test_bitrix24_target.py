@@ -76,7 +76,8 @@ THROWN: list[dict[str, Any]] = [
 def _contract_under(switches: dict[str, Any]) -> type[TestBitrix24Target]:
     spelling = "89001234567" if "phone_search" in switches else TestBitrix24Target.spelling
     name = "TestBitrix24Under_" + "_".join(f"{key}_{value}" for key, value in switches.items())
-    return type(name, (TestBitrix24Target,), {"switches": switches, "spelling": spelling})
+    marks = {"pytestmark": [pytest.mark.slow]}
+    return type(name, (TestBitrix24Target,), {"switches": switches, "spelling": spelling, **marks})
 
 
 for _switches in THROWN:

@@ -5,7 +5,8 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from connectors.bitrix24.sandbox.app import build_app
-from connectors.bitrix24.sandbox.portal import TECHNICAL_USER, WEBHOOK_CODE, Portal
+from connectors.bitrix24.sandbox.oauth import TECHNICAL_USER
+from connectors.bitrix24.sandbox.portal import WEBHOOK_CODE, Portal
 from connectors.bitrix24.sandbox.switches import switches_of
 from kreslo.connectors.sandboxes import SandboxPlan
 

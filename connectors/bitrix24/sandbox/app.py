@@ -1,11 +1,12 @@
 """The ASGI side: reads requests as the portal does, strikes faults, serves the board and the control plane."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,6 +14,7 @@ from connectors.bitrix24.sandbox import batch
 from connectors.bitrix24.sandbox.board import shown as board_shown
 from connectors.bitrix24.sandbox.control import control_routes
 from connectors.bitrix24.sandbox.dispatch import CutOffError, Reply, Request, handle, refuse_too_many
+from connectors.bitrix24.sandbox.oauth import TECHNICAL_USER, about
 from connectors.bitrix24.sandbox.portal import Portal
 from connectors.bitrix24.sandbox.striking import answer_to
 from kreslo.connectors.sandboxing import php
@@ -25,9 +27,29 @@ JSON = "application/json; charset=utf-8"
 def build_app(portal: Portal) -> ASGIApp:
     rest = _Rest(portal)
     webhook = Route("/rest/{uid}/{code}/{method}", rest, methods=["GET", "POST"])
-    app = Starlette(routes=[webhook, *control_routes(portal), *board_routes(lambda: board_shown(portal))])
+    application = Route("/rest/{method}", rest, methods=["GET", "POST"])
+    oauth = Route("/oauth/token/", _oauth(portal), methods=["GET", "POST"])
+    app = Starlette(
+        routes=[
+            webhook,
+            application,
+            oauth,
+            *control_routes(portal),
+            *board_routes(lambda: board_shown(portal)),
+        ]
+    )
     app.state.portal = portal
     return app
+
+
+def _oauth(portal: Portal) -> Callable[[HttpRequest], Awaitable[Response]]:
+    async def token(http: HttpRequest) -> Response:
+        form = php.decode((await http.body()).decode(errors="replace")) if http.method == "POST" else {}
+        asked = {**php.decode(http.url.query), **form}
+        told = portal.tokens.exchange(asked, str(http.base_url).rstrip("/"))
+        return Response(php.encode(told.body), told.status, media_type=JSON)
+
+    return token
 
 
 class _Rest:
@@ -38,6 +60,16 @@ class _Rest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         http = HttpRequest(scope, receive)
+        if (new := self._portal.switches.renamed_to) and http.url.hostname != new:
+            await RedirectResponse(str(http.url.replace(hostname=new)), 302)(scope, receive, send)
+            return
+        try:
+            await self._answer(http, scope, receive, send)
+        finally:
+            base = str(http.base_url).rstrip("/")
+            await self._portal.happenings.deliver(about(base))
+
+    async def _answer(self, http: HttpRequest, scope: Scope, receive: Receive, send: Send) -> None:
         request = await _read(http)
         reply = refuse_too_many(self._portal, request)
         if reply is not None:
@@ -75,8 +107,8 @@ async def _read(http: HttpRequest) -> Request:
             params.update(php.decode((await http.body()).decode(errors="replace")))
     client = http.client
     return Request(
-        user_id=http.path_params["uid"],
-        code=http.path_params["code"],
+        user_id=http.path_params.get("uid", str(TECHNICAL_USER)),
+        code=http.path_params.get("code", ""),
         method=http.path_params["method"].removesuffix(".json"),
         params=params,
         address=client.host if client else "",

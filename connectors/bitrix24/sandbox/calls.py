@@ -49,13 +49,14 @@ class Answer(msgspec.Struct, frozen=True):
 
 class Method(msgspec.Struct, frozen=True):
     """`name` as it is documented; `scope` "" needs none. `items`: how many cards the parameters ask for, by which its
-    cost is counted.
+    cost is counted. `app_only`: a webhook may not call it.
     """
 
     name: str
     scope: str
     run: Callable[[Call], Any]
     items: Callable[[dict[str, Any]], int] = lambda _: 1
+    app_only: bool = False
 
 
 def paged(rows: list[Any], call: Call, *, legacy: bool) -> tuple[list[Any], int | None, int | None]:

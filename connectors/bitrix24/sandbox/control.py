@@ -9,7 +9,9 @@ from starlette.routing import BaseRoute
 from connectors.bitrix24.sandbox import staff
 from connectors.bitrix24.sandbox.arrivals import arrive
 from connectors.bitrix24.sandbox.cards import Kind
+from connectors.bitrix24.sandbox.happenings import Handler
 from connectors.bitrix24.sandbox.limits import Stats
+from connectors.bitrix24.sandbox.oauth import about
 from connectors.bitrix24.sandbox.portal import ROBOT_USER, Portal, Robot
 from connectors.bitrix24.sandbox.staff import Order
 from connectors.bitrix24.sandbox.state import card_state, state_of
@@ -36,6 +38,14 @@ class RobotOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     user_id: int = ROBOT_USER
 
 
+class HookOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """An outgoing webhook, as staff make it in the portal. `token`: its `application_token`."""
+
+    url: str
+    token: str
+    events: list[str]
+
+
 def control_routes(portal: Portal) -> list[BaseRoute]:
     control = _Control(portal)
     acts: list[tuple[str, str, Act]] = [
@@ -52,6 +62,9 @@ def control_routes(portal: Portal) -> list[BaseRoute]:
         ("DELETE", "faults", control.clear_faults),
         ("POST", "robots", control.add_robot),
         ("DELETE", "robots", control.clear_robots),
+        ("GET", "hooks", control.hooks),
+        ("POST", "hooks", control.add_hook),
+        ("POST", "install", control.install),
     ]
     return routes(acts)
 
@@ -127,3 +140,18 @@ class _Control:
     async def clear_robots(self, _: Request) -> dict[str, int]:
         self._portal.robots.clear()
         return {"robots": 0}
+
+    async def hooks(self, request: Request) -> dict[str, Any]:
+        await self._portal.happenings.deliver(about(str(request.base_url).rstrip("/")))
+        return {"deliveries": self._portal.happenings.sent}
+
+    async def add_hook(self, request: Request) -> dict[str, Any]:
+        asked = await body(request, HookOrder)
+        number = self._portal.next_id("handler")
+        events = [name.upper() for name in asked.events]
+        hook = Handler(id=number, url=asked.url, token=asked.token, events=events)
+        self._portal.happenings.handlers.append(hook)
+        return {"id": number}
+
+    async def install(self, request: Request) -> dict[str, Any]:
+        return self._portal.tokens.install(str(request.base_url).rstrip("/"))

@@ -13,7 +13,8 @@ from connectors.bitrix24.sandbox import batch, methods, moments
 from connectors.bitrix24.sandbox.calls import Answer, Call
 from connectors.bitrix24.sandbox.errors import RestError, system_error
 from connectors.bitrix24.sandbox.limits import cost_of
-from connectors.bitrix24.sandbox.portal import TECHNICAL_USER, WEBHOOK_CODE, Portal
+from connectors.bitrix24.sandbox.oauth import TECHNICAL_USER
+from connectors.bitrix24.sandbox.portal import WEBHOOK_CODE, Portal
 from kreslo.connectors.sandboxing import php
 
 _SERVICE = ("auth", "state", "start")
@@ -27,6 +28,11 @@ class Request(msgspec.Struct, frozen=True):
     method: str
     params: dict[str, Any]
     address: str = ""
+
+    @property
+    def of_app(self) -> bool:
+        """Made by an application, with its token (`auth`) instead of a webhook's code."""
+        return not self.code
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -81,7 +87,13 @@ async def handle(portal: Portal, request: Request, *, commands: int | None = Non
 
 
 def _authorise(portal: Portal, request: Request) -> None:
-    if request.code != WEBHOOK_CODE or request.user_id != str(TECHNICAL_USER):
+    if request.of_app:
+        match portal.tokens.state(php.text(request.params.get("auth"))):
+            case "expired":
+                raise system_error("expired_token", "The access token provided has expired.")
+            case "unknown":
+                raise system_error("NO_AUTH_FOUND", "Wrong authorization data")
+    elif request.code != WEBHOOK_CODE or request.user_id != str(TECHNICAL_USER):
         raise system_error("INVALID_CREDENTIALS", "Invalid request credentials")
     if not portal.switches.scopes:
         raise _no_scope()
@@ -120,7 +132,10 @@ def _call(
     _authorise(portal, request)
     if not methods.in_scope(method, portal.switches.scopes):
         raise _no_scope()
-    credential = f"{request.user_id}/{request.code}"
+    if method.app_only and not request.of_app:
+        text = "Current authorization type is denied for this method"
+        raise RestError("WRONG_AUTH_TYPE", text, status=403)
+    credential = "app" if request.of_app else f"{request.user_id}/{request.code}"
     key = method.name.lower()
     clock = portal.clock.now().timestamp()
     if portal.operating.blocked(credential, key, clock):
@@ -130,6 +145,7 @@ def _call(
     start = php.integer(params["start"]) if "start" in params else None
     cost = cost_of(portal.switches.costs, key) * method.items(own)
     portal.operating.spend(credential, key, clock, cost)
+    portal.happenings.connector = php.text(own.get("auth_connector"))
     result = method.run(Call(portal, int(request.user_id), credential, own, start))
     answer = result if isinstance(result, Answer) else Answer(result)
     return answer, _time(portal, clock, cost, credential, key)

@@ -9,13 +9,12 @@ import msgspec
 from connectors.bitrix24.sandbox.cards import Card, CardStore, Kind
 from connectors.bitrix24.sandbox.dictionaries import Dictionaries
 from connectors.bitrix24.sandbox.fields import CONTACT_FIELDS, DEAL_FIELDS, LEAD_FIELDS, Field
+from connectors.bitrix24.sandbox.happenings import Happenings
 from connectors.bitrix24.sandbox.limits import Bucket, Operating, Stats
+from connectors.bitrix24.sandbox.oauth import APPLICATION_TOKEN, Tokens
 from connectors.bitrix24.sandbox.switches import Switches
 from kreslo.connectors.sandboxing.faults import Faults
 from kreslo.connectors.seams import Clock
-
-TECHNICAL_USER = 1
-"""Owner of the webhook: the integration's own user, an administrator."""
 
 ROBOT_USER = 2
 """Robots and site forms act as the portal's chief administrator, never as the integration."""
@@ -73,6 +72,9 @@ class Portal:
         self.stats = Stats()
         self.bucket = Bucket(switches.rate, switches.burst)
         self.operating = Operating(switches.operating_limit, switches.operating_threshold)
+        self.happenings = Happenings()
+        self.application_token = APPLICATION_TOKEN
+        self.tokens = Tokens(self)
         self._fields = {Kind.CONTACT: CONTACT_FIELDS, Kind.DEAL: DEAL_FIELDS, Kind.LEAD: LEAD_FIELDS}
         self._fields = {kind: dict(fields) for kind, fields in self._fields.items()}
         self._item_names: dict[Kind, dict[str, Field]] = {}
@@ -88,6 +90,10 @@ class Portal:
     def next_id(self, counter: str) -> int:
         self._counters[counter] = self._counters.get(counter, 0) + 1
         return self._counters[counter]
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """An event of a card, by its name without `ONCRM`."""
+        self.happenings.tell(f"ONCRM{event}", fields, self.now(), int(self.clock.now().timestamp()))
 
     def store(self, kind: Kind) -> CardStore:
         return self.stores[kind]

@@ -51,6 +51,7 @@ def create(portal: Portal, kind: Kind, draft: Draft, user_id: int, *, quiet: boo
     multifields.apply(card, draft.multi, lambda: portal.next_id("multi"))
     fields.update(draft.system)
     store.put(card)
+    portal.tell(f"{kind.name}ADD", ID=card.id)
     if kind is not Kind.CONTACT:
         _record(portal, card, _CREATED)
         if not quiet:
@@ -80,6 +81,11 @@ def update(
         changed = changed or before != (card.fields, [link.contact_id for link in card.contacts])
         if changed or always:
             touch(portal, card, user_id)
+    if card.kind is Kind.DEAL and card.fields.get("CATEGORY_ID") != funnel:
+        place = {code: card.fields[code] for code in ("CATEGORY_ID", "STAGE_ID")}
+        portal.tell("DEALMOVETOCATEGORY", ID=card.id, **place)
+    elif changed or always:
+        portal.tell(f"{card.kind.name}UPDATE", ID=card.id)
     if moved:
         final = card.fields[card.kind.semantic_field] != "P"
         other_funnel = card.fields.get("CATEGORY_ID") != funnel
@@ -103,6 +109,7 @@ def delete(portal: Portal, card: Card, user_id: int, reason: str = "deleted") ->
         "why": reason,
     }
     portal.deleted.append(row)
+    portal.tell(f"{card.kind.name}DELETE", ID=card.id)
 
 
 def linked_to(portal: Portal, contact_id: int) -> list[Card]:

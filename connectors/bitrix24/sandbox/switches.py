@@ -40,6 +40,8 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     crm_mode: Literal[1, 2] = 1
     scopes: tuple[str, ...] = ("crm", "task", "user", "user_basic")
     admin: bool = True
+    extended_offline: bool = True
+    renamed_to: str = ""
 
 
 def switches_of(values: dict[str, Any]) -> Switches:

@@ -148,9 +148,7 @@ def _list(call: Call) -> Answer:
     portal, kind, original = call.portal, _kind(call), _original(call)
 
     def find(name: str) -> Field | None:
-        # Names are turned to upper case before they are looked up, so upper-case ones work too.
-        found = item_field(portal, kind, name, original_names=original)
-        return found or (_by_upper(portal, kind, name) if name.isupper() else None)
+        return item_field(portal, kind, name, original_names=original)
 
     group = filters.parse(call.params.get("filter"), filters.Dialect(find, portal.zone, strict=True))
     cards = sorting.listed(call, kind, group, _order(call, find))
@@ -163,7 +161,7 @@ def _list(call: Call) -> Answer:
 def _order(call: Call, find: Any) -> list[tuple[Field, bool]]:
     order = []
     for name, direction in sorting.directions(call.params.get("order")):
-        field = find(name)
+        field = find("id" if name == "ID" else name)  # clients in the wild order items by ID, and are served
         if field is None:
             raise RestError("INVALID_ARG_VALUE", f"Invalid order: field '{name}' is not allowed in order")
         if direction not in {"ASC", "DESC"}:
@@ -209,11 +207,6 @@ def _fields(call: Call) -> dict[str, Any]:
             row.update({"isReadOnly": False, "isImmutable": False})
         shown[field.code if original and field.dynamic else name] = row
     return {"fields": shown}
-
-
-def _by_upper(portal: Portal, kind: Kind, name: str) -> Field | None:
-    fields = portal.item_fields(kind).items()
-    return next((field for own, field in fields if not field.dynamic and _upper(own) == name), None)
 
 
 def _upper(name: str) -> str:
