@@ -291,7 +291,7 @@ async def take_audit(stage: Stage, crm: SandboxCrm, bridge: BridgeRun, began: da
             future=plan.horizon.future,
         )
         moments.append(Moment(moment, counted))
-    return audit(await crm.cards(catalog.key_fields), rules, before=moments[0], after=moments[1])
+    return audit(await crm.cards(catalog.key_fields, me=catalog.me), rules, before=moments[0], after=moments[1])
 
 
 def tell(console: Console, found: Audit, show: Show, stats: dict[str, Any], seconds: float) -> None:

@@ -66,7 +66,7 @@ class Violation(msgspec.Struct, frozen=True, order=True):
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """`cards`: visit cards; `by_stage`: cards of ours by the name of their stage; `claimed`: visit cards made from a
-    lead; `alone`: visit cards without a contact, which is right only where a person is asked who it is.
+    lead, or that stood in the CRM before and were taken over; `alone`: visit cards without a contact, which is right only where a person is asked who it is.
     """
 
     violations: tuple[Violation, ...]
@@ -86,8 +86,16 @@ def audit(cards: Sequence[SeenCard], rules: Rules, *, before: Moment, after: Mom
     """`before` and `after`: the clinic, unchanged, counted when the import began and when it had settled. The clock
     may have moved a visit from one phase to the next in between; either is right then.
     """
-    visits = {card.key: card for card in cards if card.entity is Entity.DEAL and card.key}
-    enquiry_cards = [card for card in cards if card.key.startswith(f"{rules.source_id}/enquiry/")]
+    enquiry = f"{rules.source_id}/enquiry/"
+    stages = set(rules.stages.values())
+    visits = {
+        card.key: card
+        for card in cards
+        if card.entity is Entity.DEAL
+        and card.key
+        and (not card.key.startswith(enquiry) or card.stage in stages)
+    }
+    enquiry_cards = [card for card in cards if card.key.startswith(enquiry)]
     ours = [card for card in cards if card.key and card.entity is not Entity.CONTACT]
     violations = [
         *_doubled_keys(cards),
@@ -104,7 +112,7 @@ def audit(cards: Sequence[SeenCard], rules: Rules, *, before: Moment, after: Mom
         cards=len(visits),
         enquiry_cards=len(enquiry_cards),
         by_stage=dict(Counter(card.stage for card in ours).most_common()),
-        claimed=sum(1 for card in visits.values() if card.lead),
+        claimed=sum(1 for card in visits.values() if card.lead or not card.ours),
         alone=sum(1 for card in visits.values() if not card.contacts),
     )
 
@@ -141,6 +149,7 @@ def _chains(cards: Sequence[SeenCard], rules: Rules, before: Moment, after: Mome
         if card.entity is Entity.DEAL and card.key.startswith(prefix):
             deals[card.key.removeprefix(prefix)].append(card)
     contacts = {card.key: card.id for card in cards if card.entity is Entity.CONTACT and card.key}
+    taken = _taken(cards, rules)
     earlier = {chain.ids[-1]: chain for chain in before.census.chains}
     allowed: set[str] = set()
     for chain in after.census.chains:
@@ -148,6 +157,9 @@ def _chains(cards: Sequence[SeenCard], rules: Rules, before: Moment, after: Mome
         # What the window or the clock has changed since the import began may be told either way.
         states = [chain, *([earlier[chain.ids[-1]]] if chain.ids[-1] in earlier else [])]
         found = [card for member in chain.ids for card in deals.get(member, ())]
+        patient = contacts.get(f"{rules.source_id}/patient/{chain.patient_id}", "")
+        if not found and taken[patient]:
+            found = [taken[patient].pop()]
         about = f"{prefix}{chain.ids[-1]}"
         wanted = set().union(*(phases(state, rules, (before.now, after.now)) for state in states))
         if not found:
@@ -168,6 +180,17 @@ def _chains(cards: Sequence[SeenCard], rules: Rules, before: Moment, after: Mome
                 found=f"card {found[0].id}",
                 expected="none: outside the horizon",
             )
+
+
+def _taken(cards: Sequence[SeenCard], rules: Rules) -> defaultdict[str, list[SeenCard]]:
+    """By its patient's contact, each enquiry's card that a visit took over: it keeps the key it was made with."""
+    taken: defaultdict[str, list[SeenCard]] = defaultdict(list)
+    for card in cards:
+        ours = card.entity is Entity.DEAL and card.key.startswith(f"{rules.source_id}/enquiry/")
+        if ours and card.stage in rules.stages.values():
+            for contact in card.contacts:
+                taken[contact].append(card)
+    return taken
 
 
 def _card(

@@ -17,7 +17,7 @@ _SECTIONS = {Entity.CONTACT: "contacts", Entity.DEAL: "deals", Entity.LEAD: "lea
 class SeenCard(msgspec.Struct, frozen=True, kw_only=True):
     """One card of the sandbox. `key`: our external key, "" where it has none. `stage`, `funnel`: their names.
     `contacts`: ids, the main one first. `phones`: E.164. `lead`: of a deal, the lead it was made from. `closed`: on
-    a stage that ends it.
+    a stage that ends it. `ours`: the integration's own user made it.
     """
 
     entity: Entity
@@ -29,6 +29,7 @@ class SeenCard(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     lead: str = ""
+    ours: bool = True
 
 
 class SandboxCrm:
@@ -47,11 +48,11 @@ class SandboxCrm:
         """As a site form or a call makes it: by itself, outside the limits of REST. Raises OutageError, DataError."""
         await self._ask("POST", "/_control/leads", content=msgspec.json.encode(lead))
 
-    async def cards(self, key_fields: Mapping[Entity, str]) -> list[SeenCard]:
-        """Every card. `key_fields`: the code of the field that carries our key, an entity."""
+    async def cards(self, key_fields: Mapping[Entity, str], *, me: str = "") -> list[SeenCard]:
+        """Every card. `key_fields`: the code of the field that carries our key, an entity. `me`: our user's id."""
         state = await self._ask("GET", "/_control/state", params={"only": ",".join(_SECTIONS.values())})
         return [
-            _seen(entity, row, key_fields.get(entity, ""))
+            _seen(entity, row, key_fields.get(entity, ""), me)
             for entity, section in _SECTIONS.items()
             for row in state[section]
         ]
@@ -74,7 +75,7 @@ class SandboxCrm:
         return response.json()
 
 
-def _seen(entity: Entity, row: Mapping[str, Any], key_field: str) -> SeenCard:
+def _seen(entity: Entity, row: Mapping[str, Any], key_field: str, me: str) -> SeenCard:
     return SeenCard(
         entity=entity,
         id=str(row["id"]),
@@ -85,4 +86,5 @@ def _seen(entity: Entity, row: Mapping[str, Any], key_field: str) -> SeenCard:
         contacts=tuple(str(one) for one in row.get("contact_ids", ())),
         phones=tuple(phone.e164 for text in row.get("phones", ()) for phone in parse_phones(text)),
         lead=str(row.get("lead_id") or ""),
+        ours=not me or str(row.get("created_by", me)) == me,
     )
