@@ -172,8 +172,8 @@ def _update(
     if card.stage and card.stage.stage is None and base is None and card.overrule:
         # A card that is taken over must come into our funnel, even where its phase has no stage that it may enter.
         away = actual.stage is not None and actual.stage.funnel != card.stage.initial.funnel
-        wish = msgspec.structs.replace(card.stage, stage=card.stage.initial if away else None)
-        card = msgspec.structs.replace(card, stage=wish)
+        entry = msgspec.structs.replace(card.stage, stage=card.stage.initial if away else None)
+        card = msgspec.structs.replace(card, stage=entry)
     if card.stage and wants_stage(card, base) and actual.stage != card.stage.stage:
         suppressed = held_back(card, card.stage, base, actual, bridge)
         stage = None if suppressed else card.stage.stage
