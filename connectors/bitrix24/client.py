@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from connectors.bitrix24.answers import Refusal, Verdict, judge
+from connectors.bitrix24.auth import AppAuth, FileTokenStore
 from connectors.bitrix24.limits import Operating, bucket_of
 from connectors.bitrix24.options import Bitrix24Options, Plan, is_loopback
 from connectors.bitrix24.wire import Call, guard_logs, masked, section
@@ -24,6 +25,7 @@ _ATTEMPTS = 5
 _LONGEST_PARK = 90.0  # a read waits this long for a blocked method; longer is the caller's to decide
 _LONGEST_BACKOFF = 30.0
 _HOPS = 3
+_STALE = frozenset(("expired_token",))
 _GATEWAY_TIMEOUT = 60.0
 _CUT_OFF = 50.0  # seconds: a request without an answer after this was cut off at the portal's 60
 _AGAIN = frozenset((Verdict.LIMIT, Verdict.BLOCKED, Verdict.OUTAGE, Verdict.UNKNOWN))
@@ -61,6 +63,10 @@ class Client:
             headers={"Accept": "application/json"},
         )
         self.moved_to = ""
+        self._auth: AppAuth | None = None
+        if options.app is not None:
+            store = FileTokenStore(options.app.tokens, options.app.key.get_secret_value())
+            self._auth = AppAuth(options.app, self._http, store)
 
     def __repr__(self) -> str:
         return f"Client({masked(self._base)})"
@@ -233,7 +239,22 @@ class Client:
         return Refusal(refusal.verdict, refusal.code, refusal.text, wait)
 
     async def _post(self, method: str, params: dict[str, Any]) -> dict[str, Any] | Refusal:
-        """One request. The body of a success has `result`."""
+        """One request; of an application with its token, and once more with a new one where that had expired (such a
+        call was not executed). The body of a success has `result`.
+        """
+        if self._auth is None:
+            return await self._post_once(method, params)
+        token = await self._auth.access()
+        for _ in range(2):
+            if isinstance(token, Refusal):
+                return token
+            body = await self._post_once(method, {**params, "auth": token})
+            if not isinstance(body, Refusal) or body.code.lower() not in _STALE:
+                return body
+            token = await self._auth.renewed(token)
+        return body
+
+    async def _post_once(self, method: str, params: dict[str, Any]) -> dict[str, Any] | Refusal:
         for _ in range(_HOPS):
             await self._bucket.take()
             started = self._clock.monotonic()

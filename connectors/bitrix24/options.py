@@ -2,10 +2,11 @@
 
 import ipaddress
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 HOME_ZONES = ("bitrix24.ru", "bitrix24.by", "bitrix24.kz", "bitrix24.uz", "bitrix24.tech")
 """Clouds of Bitrix24 that are served by its Russian company. Any other bitrix24.* zone stores data elsewhere."""
@@ -19,15 +20,47 @@ class Plan(StrEnum):
     ENTERPRISE = "enterprise"  # 5 a second, 250 at once
 
 
+class AppOptions(BaseModel):
+    """A local application without an interface. `portal`: its address; `refresh_token`: of the installation, used once;
+    `tokens`: the file that keeps the pair, encrypted with `key` (32 bytes in base64: the journal's own will do);
+    `oauth`: the authorization server, which differs by zone (`server_endpoint` of the installation names it).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    portal: str
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: SecretStr
+    key: SecretStr
+    tokens: Path
+    refresh_token: SecretStr | None = None
+    oauth: str = "https://oauth.bitrix24.tech"
+
+    @field_validator("portal", "oauth")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not parts.hostname or not (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+        ):
+            raise ValueError("an address looks like https://portal.bitrix24.ru, and must use https")
+        return value
+
+    @property
+    def first_token(self) -> str:
+        return self.refresh_token.get_secret_value() if self.refresh_token else ""
+
+
 class Bitrix24Options(BaseModel):
-    """`webhook` is the whole address of an inbound webhook, `https://portal.bitrix24.ru/rest/1/secret/`: it is the
+    """One of `webhook` and `app`. `webhook` is the whole address of an inbound webhook, `https://portal.bitrix24.ru/rest/1/secret/`: it is the
     secret itself, and is never printed. `timeout` in seconds: a portal cuts a request off at 60, so less would call
     writes lost that are not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    webhook: SecretStr
+    webhook: SecretStr | None = None
+    app: AppOptions | None = None
     plan: Plan = Plan.AUTO
     timeout: Annotated[float, Field(gt=60, le=600)] = 70.0
     settle: Annotated[float, Field(gt=0, le=600)] = 75.0
@@ -42,7 +75,9 @@ class Bitrix24Options(BaseModel):
 
     @field_validator("webhook")
     @classmethod
-    def _webhook_is_an_address(cls, value: SecretStr) -> SecretStr:
+    def _webhook_is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
         parts = urlsplit(value.get_secret_value())
         steps = [step for step in parts.path.split("/") if step]
         if not parts.hostname or len(steps) != 3 or steps[0] != "rest" or not steps[1].isdigit():
@@ -51,14 +86,22 @@ class Bitrix24Options(BaseModel):
             raise ValueError("a webhook must use https: its address is the password")
         return value
 
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.webhook is None) == (self.app is None):
+            raise ValueError("give either webhook or app")
+        return self
+
     @property
     def base_url(self) -> str:
-        """The webhook with its closing slash. A secret."""
-        return self.webhook.get_secret_value().rstrip("/") + "/"
+        """Where methods are called, with the closing slash. A webhook's is a secret."""
+        if self.webhook is not None:
+            return self.webhook.get_secret_value().rstrip("/") + "/"
+        return f"{self.app.portal.rstrip('/')}/rest/" if self.app is not None else ""
 
     @property
     def host(self) -> str:
-        return urlsplit(self.webhook.get_secret_value()).hostname or ""
+        return urlsplit(self.base_url).hostname or ""
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,116 @@
+"""A local application's login: an access token that lives an hour, renewed only when the portal says that it has expired.
+
+Source: Bitrix24 REST documentation, «OAuth 2.0»: each refresh gives a new pair and spends the old refresh token; the
+answer to a client that is not known comes with HTTP 200, so the body is judged.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+
+from connectors.bitrix24.answers import PERMISSION_PAUSE, Refusal, Verdict
+from connectors.bitrix24.options import AppOptions
+from kreslo.connectors.errors import ConfigurationError
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    access: str
+    refresh: str
+
+
+class TokenStore(Protocol):
+    """Keeps the pair over restarts. A pair that is lost cannot be renewed: the application is then installed again."""
+
+    def load(self) -> Tokens | None: ...
+
+    def save(self, tokens: Tokens) -> None: ...
+
+
+class FileTokenStore:
+    """One file, encrypted (Fernet), replaced whole, readable by its owner only."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self._path = path
+        try:
+            self._fernet = Fernet(key)
+        except ValueError:
+            raise ConfigurationError("app.key — не ключ: это 32 байта в base64, как ключ журнала") from None
+
+    def load(self) -> Tokens | None:
+        """Raises ConfigurationError where the file was written with another key."""
+        if not self._path.exists():
+            return None
+        try:
+            return msgspec.json.decode(self._fernet.decrypt(self._path.read_bytes()), type=Tokens)
+        except (InvalidToken, msgspec.DecodeError):
+            raise ConfigurationError(
+                f"Файл токенов {self._path.name} не читается этим ключом: верните прежний app.key или удалите файл и "
+                "установите приложение заново"
+            ) from None
+
+    def save(self, tokens: Tokens) -> None:
+        fresh = self._path.with_suffix(".new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(self._fernet.encrypt(msgspec.json.encode(tokens)))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+
+
+class AppAuth:
+    """One application in one portal. Renewed by one at a time."""
+
+    def __init__(self, options: AppOptions, http: httpx.AsyncClient, store: TokenStore) -> None:
+        self._options = options
+        self._http = http
+        self._store = store
+        self._tokens: Tokens | None = None
+        self._turn = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"AppAuth({self._options.client_id})"
+
+    async def access(self) -> str | Refusal:
+        """The token to call with."""
+        if self._tokens is None:
+            self._tokens = self._store.load()
+        return await self.renewed("") if self._tokens is None else self._tokens.access
+
+    async def renewed(self, stale: str) -> str | Refusal:
+        """A token other than `stale`."""
+        async with self._turn:
+            if self._tokens is not None and self._tokens.access != stale:
+                return self._tokens.access
+            refresh = self._tokens.refresh if self._tokens else self._options.first_token
+            if not refresh:
+                return _refused("no_tokens", "приложение не установлено: укажите app.refresh_token")
+            return await self._ask(refresh)
+
+    async def _ask(self, refresh: str) -> str | Refusal:
+        asked = {
+            "grant_type": "refresh_token",
+            "client_id": self._options.client_id,
+            "client_secret": self._options.client_secret.get_secret_value(),
+            "refresh_token": refresh,
+        }
+        try:
+            answer = await self._http.post(f"{self._options.oauth.rstrip('/')}/oauth/token/", data=asked)
+            body = answer.json()
+        except (httpx.RequestError, ValueError) as error:
+            return Refusal(Verdict.OUTAGE, "", f"сервер авторизации: {type(error).__name__}", 30.0)
+        if not isinstance(body, dict) or "error" in body or "access_token" not in body:
+            code = str(body.get("error", "")) if isinstance(body, dict) else ""
+            return _refused(code, "сервер авторизации не дал новых токенов")
+        self._tokens = Tokens(str(body["access_token"]), str(body["refresh_token"]))
+        self._store.save(self._tokens)
+        return self._tokens.access
+
+
+def _refused(code: str, text: str) -> Refusal:
+    return Refusal(Verdict.PERMISSION, code, text, PERMISSION_PAUSE)

@@ -1,0 +1,83 @@
+"""The target as a local application: tokens that expire, are renewed once, and outlive a restart."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from connectors.bitrix24 import connector as bitrix24
+from connectors.bitrix24.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
+from kreslo.connectors.contract import Target
+from kreslo.connectors.errors import ConfigurationError, PermissionDeniedError
+from kreslo.connectors.model import CreateCard, Entity, Needed, OutcomeKind
+from kreslo.connectors.testing import TargetRig, open_rig
+
+KEY = Fernet.generate_key().decode()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[TargetRig]:
+    async with open_rig(bitrix24) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        yield rig
+
+
+async def opened(rig: TargetRig, folder: Path, **more: Any) -> Target:
+    installed = (await rig.control("POST", "install", {}))["auth"]
+    app = {
+        "portal": "http://127.0.0.1",
+        "oauth": "http://127.0.0.1",
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "key": KEY,
+        "tokens": str(folder / "tokens"),
+        "refresh_token": installed["refresh_token"],
+    }
+    return rig.build(webhook=None, app={**app, **more})
+
+
+async def test_an_hour_later_the_token_is_renewed_once_and_the_write_is_done_once(
+    rig: TargetRig, tmp_path: Path
+) -> None:
+    target = await opened(rig, tmp_path)
+    await target.catalog()
+    refreshes = rig.app.state.portal.tokens.refreshes  # type: ignore[attr-defined]
+    rig.clock.advance(3700)
+    changes = [rig.change(CreateCard(entity=Entity.DEAL, key=f"k/{at}")) for at in range(60)]
+    first, second = await asyncio.gather(target.apply(changes[:30]), target.apply(changes[30:]))
+    assert {one.kind for one in (*first, *second)} == {OutcomeKind.CONFIRMED}
+    assert len(await rig.state("deals")) == 60
+    assert rig.app.state.portal.tokens.refreshes == refreshes + 1  # type: ignore[attr-defined]
+    await target.close()
+
+
+async def test_the_pair_outlives_a_restart_and_its_file_tells_nothing(rig: TargetRig, tmp_path: Path) -> None:
+    target = await opened(rig, tmp_path)
+    await target.catalog()
+    await target.close()
+    file = tmp_path / "tokens"
+    assert file.stat().st_mode & 0o077 == 0
+    assert b"access" not in file.read_bytes()
+    again = await opened(rig, tmp_path, refresh_token=None)
+    await again.catalog()
+    await again.close()
+    with pytest.raises(ConfigurationError, match="не читается"):
+        await (other := await opened(rig, tmp_path, key=Fernet.generate_key().decode())).catalog()
+    await other.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"client_id": "nobody"}, {"client_secret": "x"}, {"refresh_token": "spent"}]
+)
+async def test_what_the_authorization_server_refuses_is_a_refused_login(
+    rig: TargetRig, tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    target = await opened(rig, tmp_path, **wrong)
+    with pytest.raises(PermissionDeniedError) as refusal:
+        await target.catalog()
+    for secret in (CLIENT_SECRET, "spent"):
+        assert secret not in f"{refusal.value.message} {refusal.value.detail} {target!r}"
+    await target.close()
