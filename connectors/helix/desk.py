@@ -1,5 +1,6 @@
 """Everything of a running Helix source that works with files: folders, inbox, state, what is wrong with them."""
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -43,6 +44,7 @@ class Desk:
             raise ConfigurationError(f"state: {inbox} cannot be made: {error.strerror}") from error
         self._drop = Drop(options, self.store, inbox, seams.clock)
         self._intake = Intake(options, self.store, inbox, seams.clock)
+        self._changed_profiles()
 
     def close(self) -> None:
         self.store.close()
@@ -56,6 +58,10 @@ class Desk:
         self._drop.prune()
         self._lateness()
         return taken
+
+    def waits(self) -> bool:
+        """Whether files stand in the folders that are not taken yet."""
+        return self._drop.waits()
 
     def step(self) -> bool:
         return self._intake.step()
@@ -116,6 +122,19 @@ class Desk:
         more = f" и ещё {count - len(first)}" if count > len(first) else ""
         text = f"имена, на которые стоит взглянуть до рассылок по имени: {count}. {listed}{more}"
         return [Problem(text, ErrorKind.DATA, fatal=False)]
+
+    def _changed_profiles(self) -> None:
+        """A profile that was corrected reads again what it could not read before."""
+        for name, profile in self._options.profiles.items():
+            topic, now = f"profile/{name}", hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
+            before = self.store.note(topic)
+            if before == now:
+                continue
+            with self.store.writing():
+                self.store.save_note(topic, now)
+                again = self.store.retry(name) if before is not None else 0
+            if again:
+                log.info("helix.files_read_again", profile=name, files=again)
 
     def _lateness(self) -> None:
         now = self._clock.now()

@@ -22,6 +22,7 @@ from kreslo.connectors.seams import Clock
 log = structlog.get_logger(__name__)
 
 _CHUNK = 1 << 20
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".ok", ".ready")
 
 
@@ -59,9 +60,9 @@ class Drop:
         """One round over all profiles: how many files were taken."""
         return sum(self._profile(name, profile) for name, profile in self._options.profiles.items())
 
-    def waiting(self) -> list[tuple[str, str]]:
-        """Profile and name of what stands in a folder and is not taken yet."""
-        return sorted(self._watched)
+    def waits(self) -> bool:
+        """Whether something stands in a folder and is not taken yet."""
+        return bool(self._watched)
 
     def listed(self, name: str) -> list[Found]:
         """The profile's files as its folder shows them now, oldest first. Raises OSError."""
@@ -88,7 +89,17 @@ class Drop:
         there = {found.name for found in files}
         for key in [key for key in self._watched if key[0] == name and key[1] not in there]:
             del self._watched[key]
+        if profile.after == "leave":
+            self._forget_told(name, there)
         return sum(self._file(name, profile, found, there) for found in files)
+
+    def _forget_told(self, name: str, there: set[str]) -> None:
+        """A file that a person has taken away is nobody's worry any more."""
+        gone = [file for file in self._store.told_files(name) if file not in there]
+        if gone:
+            with self._store.writing():
+                for file in gone:
+                    self._store.settle(f"file/{name}/{file}")
 
     def _matching(self, profile: ProfileOptions, entries: Iterator[os.DirEntry[str]]) -> Iterator[Found]:
         for entry in entries:
@@ -218,7 +229,7 @@ def _copied(source: Path, target: Path) -> str:
     digest = hashlib.sha256()
     with (
         source.open("rb") as reading,
-        os.fdopen(os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as writing,
+        os.fdopen(os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _BINARY, 0o600), "wb") as writing,
     ):
         while chunk := reading.read(_CHUNK):
             digest.update(chunk)

@@ -72,6 +72,9 @@ class Intake:
                 file, str(error) if isinstance(error, FileError) else "копия файла пропала из inbox", now
             )
             return False
+        if file.row == 0:
+            with self._store.writing():
+                self._store.release_file(file.id)
         self._open = _Open(file, table, Rows(self._options, profile, self._today()))
         return True
 
@@ -159,7 +162,8 @@ class Intake:
         everything = profile.mode == "snapshot"
         released = self._store.release(file.profile, None if everything else file.name, file.id)
         self._store.end_file(file.id, "done", now, whole=whole)
-        self._store.settle(f"file/{file.profile}/{file.name}")
+        for name in self._store.told_files(file.profile) if everything else [file.name]:
+            self._store.settle(f"file/{file.profile}/{name}")
         self._open = None
         log.info(
             "helix.file_read",

@@ -78,7 +78,10 @@ class HelixSource:
         """See the contract. All patients are given: a file does not date them. Raises OutageError where a folder cannot be
         seen: what is not seen is not gone.
         """
-        await self._collect(first=True)
+        await self._collect(first=False)
+        unreachable = await self._run(lambda desk: desk.unreachable())
+        if unreachable:
+            raise OutageError("\n".join(unreachable))
         window = None if kind is RecordKind.PATIENT else span_of(since, until)
         return await self._run(lambda desk: desk.store.ids(kind, window))
 
@@ -89,8 +92,13 @@ class HelixSource:
         self._worker.shutdown()
 
     async def _collect(self, *, first: bool) -> None:
-        """Takes what is ready. A long import is done piece by piece, so that whoever waits can be heard in between."""
+        """Takes what is ready. A long import is done piece by piece, so that whoever waits can be heard in between.
+        `first`: also what only has to be seen to stand still, or history would count as news.
+        """
         await self._run(lambda desk: desk.look())
+        if first and await self._run(lambda desk: desk.waits()):
+            await self._seams.clock.sleep(self._options.settle.total_seconds())
+            await self._run(lambda desk: desk.look())
         while await self._run(lambda desk: desk.step()):
             pass
         unreachable = await self._run(lambda desk: desk.unreachable())

@@ -107,6 +107,11 @@ class Store:
         """The end of a warning; True where there was one."""
         return self._db.execute("DELETE FROM warnings WHERE topic = ?", (topic,)).rowcount > 0
 
+    def told_files(self, profile: str) -> list[str]:
+        """Names of the profile's files that something is wrong with."""
+        prefix = f"file/{profile}/"
+        return [topic.removeprefix(prefix) for topic in self.warnings() if topic.startswith(prefix)]
+
     # --- ledger -----------------------------------------------------------------------------------------------------
 
     def looked_at(self, profile: str, name: str) -> tuple[int, int] | None:
@@ -125,7 +130,9 @@ class Store:
         return next(map(_file, self._db.execute(query, (profile,))), None)
 
     def with_content(self, profile: str, sha: str) -> FileRow | None:
-        query = "SELECT * FROM files WHERE profile = ? AND sha = ? ORDER BY id DESC LIMIT 1"
+        query = (
+            "SELECT * FROM files WHERE profile = ? AND sha = ? AND state != 'failed' ORDER BY id DESC LIMIT 1"
+        )
         return next(map(_file, self._db.execute(query, (profile, sha))), None)
 
     def add_file(
@@ -156,6 +163,14 @@ class Store:
             "UPDATE files SET state = ?, reason = ?, whole = ?, done_at = ? WHERE id = ?",
             (state, reason, whole, now.isoformat(), id_),
         )
+
+    def retry(self, profile: str) -> int:
+        """The profile has changed: what failed, and what had bad rows, is read again from its copy. How many files."""
+        return self._db.execute(
+            "UPDATE files SET state = 'taken', row = 0, rows = 0, bad = 0 WHERE profile = ? AND copy != ''"
+            " AND (state = 'failed' OR bad > 0)",
+            (profile,),
+        ).rowcount
 
     def copies(self, before: datetime | None = None) -> list[tuple[int, str]]:
         """Inbox copies of files that are done with (before then)."""
@@ -289,6 +304,16 @@ class Store:
             "UPDATE parked SET released = 1, seq = ? WHERE ref = ?", [(self._next(), ref) for ref in refs]
         )
         return len(refs)
+
+    def release_file(self, file: int) -> None:
+        """All rows of a file that is read once more; what is still bad is parked again."""
+        refs = [
+            row[0]
+            for row in self._db.execute("SELECT ref FROM parked WHERE file = ? AND released = 0", (file,))
+        ]
+        self._db.executemany(
+            "UPDATE parked SET released = 1, seq = ? WHERE ref = ?", [(self._next(), ref) for ref in refs]
+        )
 
     def parked(self, since: int, after: str, limit: int) -> tuple[list[Rejected], list[RecordRef], str]:
         """Rows parked and rows released since then, by reference, and the last reference given."""

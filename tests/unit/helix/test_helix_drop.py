@@ -69,6 +69,7 @@ def names(records: list[Any]) -> list[str]:
 
 async def test_a_file_written_slowly_is_taken_when_it_stands_still(world: Folder) -> None:
     async with Reading(source(world, settle="10s")) as reading:
+        await reading.again()
         for rows in ([TITLES], [TITLES, MARIA], [TITLES, MARIA, PETR]):
             world.drop("visits.csv", rows)
             assert await reading.again() == []
@@ -76,6 +77,13 @@ async def test_a_file_written_slowly_is_taken_when_it_stands_still(world: Folder
             assert await reading.again() == []
         world.pass_time(timedelta(seconds=6))
         assert names(await reading.again()) == ["Иванова", "Сидоров"]
+
+
+async def test_history_that_lies_there_is_part_of_the_first_read(world: Folder) -> None:
+    world.drop("visits.csv", [TITLES, MARIA])
+    async with Reading(source(world, settle="10s")) as reading:
+        assert names(await reading.again()) == ["Иванова"]
+        assert world.clock.slept == 10
 
 
 async def test_a_file_cut_off_is_waited_for_and_then_rewritten(world: Folder) -> None:
@@ -277,6 +285,42 @@ async def test_a_file_that_cannot_be_read_is_told_until_one_can(world: Folder) -
         assert "это HTML" in reading.warnings[0]
         world.drop("visits.csv", [TITLES, MARIA])
         assert names(await reading.again()) == ["Иванова"]
+        assert reading.warnings == []
+
+
+async def test_a_corrected_profile_reads_again_what_it_could_not_read(world: Folder) -> None:
+    titles = ("Больной", "Телефон", "Дата и время", "Врач", "Статус")
+    world.drop("visits.csv", [titles, (*MARIA[:4], "Записан"), PETR])
+    async with Reading(source(world)) as reading:
+        await reading.again()
+        assert "«ФИО»" in reading.warnings[0]
+        cursor = reading.cursor
+    async with Reading(source(world, columns={"name": "Больной", "birth_date": "Врач"})) as reading:
+        reading.cursor = cursor
+        assert names(await reading.again()) == ["Иванова", "Сидоров"]
+        assert reading.warnings == []
+
+
+async def test_parked_rows_are_released_by_a_corrected_profile(world: Folder) -> None:
+    titles = ("ФИО", "Телефон", "Дата и время", "Записано на", "Врач")
+    world.drop("visits.csv", [titles, (*MARIA[:2], "", "13.05.2026 10:00", "Ким")])
+    async with Reading(source(world)) as reading:
+        assert await reading.again() == []
+        (ref,) = rejected(reading.last)
+        cursor = reading.cursor
+    async with Reading(source(world, columns={"starts_at": "Записано на"})) as reading:
+        reading.cursor = cursor
+        assert names(await reading.again()) == ["Иванова"]
+        assert [each for batch in reading.last for each in batch.released] == [ref]
+
+
+async def test_a_file_that_a_person_takes_away_is_no_worry_any_more(world: Folder) -> None:
+    async with Reading(source(world)) as reading:
+        path = world.drop("visits.csv", "<html><table>")
+        await reading.again()
+        assert len(reading.warnings) == 1
+        path.unlink()
+        await reading.again()
         assert reading.warnings == []
 
 
