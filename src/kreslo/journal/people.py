@@ -121,12 +121,16 @@ class People(Settling):
 
     # --- reviews ------------------------------------------------------------------------------------------------
 
-    def reviews(self, limit: int = 500) -> list[ReviewItem]:
-        """Open questions, the oldest first."""
+    def reviews(self, limit: int = 500, *, answered: bool = False) -> list[ReviewItem]:
+        """Open questions, the oldest first; `answered`: those that have an answer, which may be changed, the last
+        asked first.
+        """
         query = (
             select(t.reviews)
-            .where(t.reviews.c.bridge == self._bridge, t.reviews.c.state == "open")
-            .order_by(t.reviews.c.id)
+            .where(
+                t.reviews.c.bridge == self._bridge, t.reviews.c.state == ("answered" if answered else "open")
+            )
+            .order_by(t.reviews.c.id.desc() if answered else t.reviews.c.id)
             .limit(limit)
         )
         with self._reading() as conn:

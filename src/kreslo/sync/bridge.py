@@ -21,7 +21,7 @@ from kreslo.connectors.errors import (
 )
 from kreslo.connectors.model import Outcome, OutcomeKind, Problem, StageRef
 from kreslo.journal import BridgeJournal, BridgeLock, Journal
-from kreslo.journal.model import LastChange, Priority
+from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, ReviewItem
 from kreslo.mapping.load import MappingFile, load, resolve
 from kreslo.mapping.model import Bridge
 from kreslo.sync.deciding import Decider
@@ -29,7 +29,7 @@ from kreslo.sync.delivering import Deliverer
 from kreslo.sync.listening import Listener
 from kreslo.sync.nightly import is_time
 from kreslo.sync.reading import Reader
-from kreslo.sync.reconciling import Reconciler
+from kreslo.sync.reconciling import Reconciled, Reconciler
 from kreslo.sync.schedule import Schedule, schedule_of
 from kreslo.sync.status import BridgeStatus, LastError
 from kreslo.sync.threads import InPlace, Threads, WorkerThread
@@ -86,6 +86,8 @@ class BridgeRun:
         self._nudged = asyncio.Event()
         self._reconciler = Reconciler(source, journal, seams.clock, threads)
         self._compared: datetime | None = None
+        # A comparison that a person asks for waits for the turn's end: a source is read by one at a time.
+        self._alone = asyncio.Lock()
         self._names = stage_names(bridge)
         self._next_read: datetime = seams.clock.now()
         self._next_listen: datetime = seams.clock.now()
@@ -125,7 +127,8 @@ class BridgeRun:
         if self._pause_until and now < self._pause_until:
             return False
         try:
-            busy = await self._work(now)
+            async with self._alone:
+                busy = await self._work(now)
         except KresloError as error:
             self._pause(error, now)
             busy = False
@@ -175,8 +178,10 @@ class BridgeRun:
             self._compared = datetime.fromisoformat(told) if told else now
             if not told:
                 await self._threads.run(self.journal.save_flag, "compared_at", now.isoformat())
-        if not is_time(now, self._compared, self.bridge):
-            return
+        if is_time(now, self._compared, self.bridge):
+            await self._compare_all(now)
+
+    async def _compare_all(self, now: datetime) -> list[Reconciled]:
         results = await self._reconciler.run(self.bridge.horizon)
         self._compared = self._clock.now()
         await self._threads.run(self.journal.save_flag, "compared_at", self._compared.isoformat())
@@ -189,6 +194,7 @@ class BridgeRun:
         if stopped:
             message = f"the nightly comparison was stopped: {'; '.join(stopped)}. Nothing was called gone; check the source"
             self._set(last_error=LastError(at=now, kind=ErrorKind.DATA, message=message, where="source"))
+        return results
 
     def _refused(self, outcomes: Sequence[Outcome]) -> None:
         """A login that is refused concerns every card: the bridge pauses and says so."""
@@ -290,6 +296,44 @@ class BridgeRun:
     async def last_changes(self, limit: int) -> Sequence[LastChange]:
         """The last intents that were sent, newest first, for the page."""
         return await self._threads.run(self.journal.last_changes, limit)
+
+    async def reviews(self, limit: int, *, answered: bool = False) -> list[ReviewItem]:
+        """The open questions, the oldest first; or those answered, the last asked first."""
+        return await self._threads.run(self.journal.reviews, limit, answered=answered)
+
+    async def answer(self, review_id: int, choice: str, target_id: str, by: str) -> None:
+        """A person's "link", "new" or "never"; the case is decided again. Raises DataError on a question that is not
+        asked any more.
+        """
+        now = self._clock.now()
+        await self._threads.run(self.journal.answer, review_id, choice, target_id, by, now)
+
+    async def parked(self, limit: int) -> list[ParkedItem]:
+        return await self._threads.run(self.journal.parked, limit)
+
+    async def release(self, parked_id: int) -> None:
+        """A person says: try again. Decided anew, never replayed. Raises DataError where nothing has that number."""
+        await self._threads.run(self.journal.release, parked_id, self._clock.now())
+
+    async def compare_now(self) -> list[Reconciled]:
+        """The comparison with the MIS, at once rather than at night. Raises ConfigurationError before the first read
+        is complete, and what the source raises.
+        """
+        async with self._alone:
+            if not self._reader.complete:
+                raise ConfigurationError(
+                    "the first read of the MIS is not complete yet: nothing can be compared; try again later"
+                )
+            return await self._compare_all(self._clock.now())
+
+    async def find_cases(self, *, phone: str, last4: str, card_number: str, name: str) -> list[str]:
+        """As `BridgeJournal.find_cases`."""
+        return await self._threads.run(
+            self.journal.find_cases, phone=phone, last4=last4, card_number=card_number, name=name
+        )
+
+    async def explain(self, case_key: str) -> Explained | None:
+        return await self._threads.run(self.journal.explain, case_key)
 
     async def close(self) -> None:
         await self.source.close()
