@@ -73,6 +73,8 @@ def show(states: list[BridgeStatus]) -> None:
         for stage, number in state.by_stage.items():
             table.add_row(f"  {escape(stage)}", str(number))
         console.print(table)
+        for notice in state.notices:
+            console.print(f"[yellow]{say('Обратите внимание', 'Note')}[/]: {escape(notice)}")
         if state.last_error and not state.last_error.over:
             error = state.last_error
             console.print(

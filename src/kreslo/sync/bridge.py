@@ -20,6 +20,7 @@ from kreslo.connectors.errors import (
     PermissionDeniedError,
 )
 from kreslo.connectors.model import Outcome, OutcomeKind, Problem, StageRef
+from kreslo.connectors.noticing import Noticing
 from kreslo.journal import BridgeJournal, BridgeLock, Journal
 from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, ReviewItem
 from kreslo.mapping.load import MappingFile, load, resolve
@@ -264,6 +265,7 @@ class BridgeRun:
             by_stage={self._names.get(stage, stage.stage): count for stage, count in counts.stages.items()},
             lag_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
             settled=self._told_all() and not (due or sending or unknown),
+            notices=self.target.notices() if isinstance(self.target, Noticing) else [],
         )
 
     def _told_all(self) -> bool:

@@ -20,7 +20,8 @@ class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     age of the oldest change that has no confirmed card yet, 0 when all is told. `settled`: nothing waits, nothing is
     in flight. `compared_at`: the last nightly
     comparison with the MIS; `vanished`, `healed`: deletions and missed records it found since the start.
-    `done`, `waiting`: cases decided since the start, cases still to decide.
+    `done`, `waiting`: cases decided since the start, cases still to decide. `notices`: what a person should know though
+    nothing is wrong yet, in the words of the target (a token that is about to end).
     """
 
     name: str
@@ -47,3 +48,4 @@ class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     cards: dict[str, int] = {}
     by_stage: dict[str, int] = {}
     last_error: LastError | None = None
+    notices: list[str] = []

@@ -120,3 +120,12 @@ async def test_the_page_shows_the_last_changes(client: httpx.AsyncClient, bridge
     assert "ident/appointment/778" in page.text
     assert "создана сделка: название; стадия «C1:NEW»" in page.text
     assert "подтверждено" in page.text
+
+
+async def test_what_the_crm_s_side_warns_of_stands_in_the_status_and_on_the_page(
+    client: httpx.AsyncClient, bridge: Any
+) -> None:
+    bridge.becomes(notices=["Токен истекает <завтра>"])
+    (told,) = (await client.get("/status")).json()["bridges"]
+    assert told["notices"] == ["Токен истекает <завтра>"]
+    assert "Токен истекает &lt;завтра&gt;" in (await client.get("/")).text
