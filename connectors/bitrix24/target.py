@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.bitrix24.apply import Pace, send
-from connectors.bitrix24.client import Answer, Client
+from connectors.bitrix24.client import Answer, Client, Reply
 from connectors.bitrix24.entities import CONTACT, DEAL, KINDS, LEAD, kind_of
 from connectors.bitrix24.events import changed_since, parse_hook
 from connectors.bitrix24.fields import Field, canonical
@@ -15,7 +15,7 @@ from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.phonebook import Phonebook
 from connectors.bitrix24.schema import Schema, load
 from connectors.bitrix24.setup import Setup
-from connectors.bitrix24.wire import Call
+from connectors.bitrix24.wire import Call, section
 from connectors.bitrix24.writing import Writer, needs_seen, values_of
 from kreslo.connectors.contract import Seams
 from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind, KresloError
@@ -76,7 +76,13 @@ class Bitrix24Target:
         """Problems of the webhook, its rights, and the portal's state; in words for a person."""
         try:
             schema = await self._schema(fresh=True)
-            mode, scope = await self._client.ask_all([Call("crm.settings.mode.get"), Call("scope")])
+            mode, scope, offline = await self._client.ask_all(
+                [
+                    Call("crm.settings.mode.get"),
+                    Call("scope"),
+                    Call("feature.get", {"CODE": "rest_offline_extended"}),
+                ]
+            )
         except KresloError as error:
             return [Problem(error.message, error.kind)]
         problems = [
@@ -92,10 +98,28 @@ class Bitrix24Target:
         if isinstance(mode, Answer) and str(mode.result) == "2":
             text = "Портал работает без лидов (простая CRM): созданный лид сразу станет сделкой"
             problems.append(Problem(text, fatal=False))
+        problems += self._hearing(offline)
         if self._client.moved_to:
             text = f"Портал переехал на {self._client.moved_to}: возьмите в нём новый адрес вебхука"
             problems.append(Problem(text, fatal=False))
         return problems
+
+    def _hearing(self, offline: Reply) -> list[Problem]:
+        """How changes of staff are heard, and what is lost without the rest."""
+        if self._options.app is None and self._options.hook_token is None:
+            text = (
+                "Исходящего вебхука нет (hook_token): правки сотрудников видны не сразу, а при опросе раз в несколько "
+                "секунд, об удалении карточки Kreslo узнает, только когда обратится к ней"
+            )
+            return [Problem(text, fatal=False)]
+        extended = isinstance(offline, Answer) and section(offline.result).get("value") == "Y"
+        if self._options.app is not None and not extended:
+            text = (
+                "Тариф портала не даёт очереди событий с подтверждением (rest_offline_extended): изменения "
+                "читаются опросом"
+            )
+            return [Problem(text, fatal=False)]
+        return []
 
     async def setup(self, needed: Needed, *, dry_run: bool) -> list[str]:
         """Make what is missing. Each line is one thing; a line «Не создано: …» is for a person to do."""

@@ -412,7 +412,8 @@ async def test_a_portal_without_leads_and_without_staff_names_is_only_warned_of(
     async with open_rig(bitrix24, switches={"crm_mode": 2, "scopes": ("crm",)}) as rig:
         await rig.target.setup(Needed(), dry_run=False)
         problems = await rig.target.check()
-        assert [problem.fatal for problem in problems] == [False, False]
+        assert [problem.fatal for problem in problems] == [False, False, False]
+        assert "hook_token" in " ".join(problem.message for problem in problems)
         assert "без лидов" in " ".join(problem.message for problem in problems)
 
 

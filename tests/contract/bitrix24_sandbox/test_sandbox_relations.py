@@ -184,3 +184,30 @@ async def test_every_move_is_in_the_history(rest: Rest) -> None:
     assert (lead["STATUS_ID"], lead["STATUS_SEMANTIC_ID"]) == ("NEW", "P")
     row = await rest.call("crm.deal.get", id=1)
     assert (row["MOVED_TIME"], row["MOVED_BY_ID"]) == ("2025-03-03T12:01:00+03:00", "1")
+
+
+async def test_duplicates_are_merged_where_they_do_not_contradict(rest: Rest) -> None:
+    one, other, third = (
+        await rest.contact("Анна", "+79001112233"),
+        await rest.contact("Анна", "+79004445566"),
+        await rest.contact("Мария"),
+    )
+    asked = {"entityTypeId": 3, "entityIds": [one, other]}
+    assert await rest.call("crm.entity.mergeBatch", params=asked) == {
+        "STATUS": "SUCCESS",
+        "ENTITY_IDS": [one],
+    }
+    assert (await rest.refused("crm.contact.get", id=other))[2] == "Not found"
+    assert len((await rest.call("crm.contact.get", id=one))["PHONE"]) == 2
+    asked["entityIds"] = [one, third]
+    assert (await rest.call("crm.entity.mergeBatch", params=asked))["STATUS"] == "CONFLICT"
+
+
+async def test_the_old_names_of_funnels_still_answer(rest: Rest) -> None:
+    made = await rest.call("crm.category.add", entityTypeId=2, fields={"name": "Приёмы"})
+    funnel = made["category"]["id"]
+    assert [row["NAME"] for row in await rest.call("crm.dealcategory.list")] == ["Приёмы"]
+    assert await rest.call("crm.dealcategory.default.get") == {"ID": 0, "NAME": "Общая"}
+    assert await rest.call("crm.dealcategory.status", id=funnel) == f"DEAL_STAGE_{funnel}"
+    stages = await rest.call("crm.dealcategory.stage.list", id=funnel)
+    assert stages[0]["STATUS_ID"] == f"C{funnel}:NEW"
