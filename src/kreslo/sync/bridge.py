@@ -262,11 +262,16 @@ class BridgeRun:
             review=counts.reviews,
             confirmed=counts.intents.get("confirmed", 0),
             cards=counts.cards,
-            by_stage={self._names.get(stage, stage.stage): count for stage, count in counts.stages.items()},
+            by_stage=self._by_stage(counts.stages),
             lag_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
             settled=self._told_all() and not (due or sending or unknown),
             notices=self.target.notices() if isinstance(self.target, Noticing) else [],
         )
+
+    def _by_stage(self, counted: dict[StageRef, int]) -> dict[str, int]:
+        """In the order of a visit's life, then what the mapping names no more."""
+        known = {name: counted[stage] for stage, name in self._names.items() if stage in counted}
+        return known | {stage.stage: count for stage, count in counted.items() if stage not in self._names}
 
     def _told_all(self) -> bool:
         return self._reader.complete and self._listener.started and not self._pause_until
