@@ -1,11 +1,13 @@
 """What the engine notes of itself, and what it shows of the queue."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import func, select, update
 
 from kreslo.journal import schema as t
 from kreslo.journal.room import REASON, Room
+from kreslo.records import RecordRef
 
 
 class Gauges(Room):
@@ -64,6 +66,12 @@ class Gauges(Room):
                     },
                 )
             )
+
+    def released(self, refs: Iterable[RecordRef]) -> None:
+        """Rows that could not be read and are good now: they are parked no longer."""
+        names = [f"{ref.kind}/{ref.id}" for ref in refs]
+        with self._writing() as conn:
+            self._remove(conn, t.parked, t.parked.c.ref, names, t.parked.c.kind == "record")
 
     def unpark_cases(self, keys: list[str]) -> None:
         """These were decided well: what was parked of them is parked no longer."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from kreslo.connectors.contract import Batch, Source
+from kreslo.connectors.model import Problem
 from kreslo.connectors.seams import Clock
 from kreslo.connectors.ticking import Ticking
 from kreslo.journal import BridgeJournal
@@ -18,7 +19,7 @@ WATCHED_FUTURE = timedelta(days=365)
 
 class Reader:
     """`complete`: one whole read has ended since the journal was made. Until then no case is decided: a booking whose
-    successor has not been read yet would be told wrongly.
+    successor has not been read yet would be told wrongly. `warnings`: what the source says is wrong at this moment.
     """
 
     def __init__(self, source: Source, journal: BridgeJournal, clock: Clock, threads: Threads) -> None:
@@ -28,6 +29,7 @@ class Reader:
         self._threads = threads
         self.complete = False
         self.records = 0
+        self.warnings: tuple[Problem, ...] = ()
         self._next_pass: datetime | None = None
 
     async def start(self) -> None:
@@ -67,6 +69,10 @@ class Reader:
                 rejected=batch.rejected,
                 priority=Priority.LIVE if self.complete else Priority.IMPORT,
             )
+            if batch.released:
+                await self._threads.run(self._journal.released, batch.released)
+            if batch.caught_up:
+                self.warnings = batch.warnings
             changed += taken.new + taken.changed
             self.records += len(batch.records)
             if batch.caught_up and not self.complete:
