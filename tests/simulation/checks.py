@@ -177,7 +177,12 @@ def _orphans(scene: Scene) -> Iterator[Violation]:
 
 
 def _contacts(scene: Scene) -> Iterator[Violation]:
-    """A patient with a card has one contact of their own, and it hangs on the card."""
+    """A patient with a card has one contact of their own, and it hangs on the card. A phone alone joins nobody."""
+    if scene.did("merge"):
+        return
+    for card in scene.cards:
+        if card.entity == "contact" and card.id in scene.world.life.strangers and card.key:
+            yield Violation("a phone is not a person", f"contact {card.id} of a stranger became {card.key}")
     if scene.did("merge") or scene.did("relink"):
         return
     for line in scene.lines:

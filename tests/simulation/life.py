@@ -35,11 +35,13 @@ _PEOPLE = (
     ("Сорокина", "Нина", date(2001, 9, 21)),
 )
 _CHILD = ("Ёлкин", "Тимофей", date(2017, 6, 3))
+_STRANGER = ("Чужаков", "Пров")
 _DAY = 86400.0
 
 
 class StaffAct(msgspec.Struct, frozen=True, kw_only=True):
-    """One act of staff in the CRM at a monotonic instant. `kind`: drag, edit, relink, delete, merge, lead."""
+    """One act of staff in the CRM at a monotonic instant. `kind`: drag, edit, relink, delete, merge, lead,
+    type."""
 
     at: float
     kind: str
@@ -49,7 +51,9 @@ class StaffAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Life:
-    """Plans the acts of `days` days on the clock. `acts`: what staff did; `told`: everything, in words."""
+    """Plans the acts of `days` days on the clock. `acts`: what staff did; `strangers`: ids of contacts that
+    staff typed in for somebody who is no patient.
+    """
 
     def __init__(
         self, clock: WorldClock, mis: Mis, crm: Crm, rules: Rules, chance: Random, tell: Callable[[str], None]
@@ -62,6 +66,7 @@ class Life:
         self._tell = tell
         self.acts: list[StaffAct] = []
         self.staff_touched = 0.0
+        self.strangers: set[str] = set()
         self._numbers = [f"+7900555{1000 + number}" for number in range(12)]
 
     def begin(self, days: float, *, events: int) -> None:
@@ -75,6 +80,8 @@ class Life:
             self._book(chance.uniform(-40, 3))
         for _ in range(chance.randint(0, 2)):
             self._lead()
+        for _ in range(chance.choice((0, 0, 1, 2))):
+            self._type_contact()
         for _ in range(events):
             act = self._pick()
             self._clock.plan(chance.random() ** 1.5 * days * _DAY, act)
@@ -104,6 +111,7 @@ class Life:
             (self._delete_visit, 1),
             (self._merge_contacts, 1),
             (self._drag_lead, 2),
+            (self._type_contact, 2),
         )
         return self._chance.choices([act for act, _ in acts], [weight for _, weight in acts])[0]
 
@@ -320,6 +328,19 @@ class Life:
         stage = self._chance.choice(("Новый", CLAIM_STAGE, CLAIM_STAGE))
         name = self._chance.choice(("Мария", "", "мама Тимофея", "Олег"))
         self._did("lead", "lead", self._crm.lead(name, phone, stage), f"{phone} at {stage}")
+
+    def _type_contact(self) -> None:
+        """Somebody with a patient's phone: the patient, or a stranger."""
+        patients = [each for each in self._mis.patients() if each.phones]
+        if not patients:
+            return
+        patient = self._chance.choice(patients)
+        stranger = self._chance.random() < 0.6
+        surname, name = _STRANGER if stranger else (patient.surname, patient.name)
+        made = self._crm.contact(surname, name, patient.phones[0].e164)
+        if stranger:
+            self.strangers.add(made)
+        self._did("type", "contact", made, f"{surname} {name}")
 
     def _cards(self, entity: str) -> list[CardView]:
         return [card for card in self._crm.cards() if card.entity == entity and card.key]

@@ -117,7 +117,16 @@ class SimSource:
             if self._chance.random() < 0.3:
                 await self._mis.clock.sleep(self._chance.random() * 20)
             rejected = tuple(Rejected(ref, "a time that is none") for ref in page if ref in self._mis.broken)
-            yield Batch(records=tuple(self._records(page)), rejected=rejected, cursor=here)
+            last = not refs
+            yield Batch(
+                records=tuple(self._records(page)),
+                rejected=rejected,
+                cursor=str(stands_at) if last else here,
+                caught_up=last,
+            )
+            if last:
+                self.complete_from = began
+                return
         yield Batch(cursor=str(stands_at), caught_up=True)
         self.complete_from = began
 

@@ -32,6 +32,8 @@ def _many(seeds: range, folder: Path, asked: argparse.Namespace) -> int:
     for seed in seeds:
         verdict = asyncio.run(simulate(seed, folder))
         rests += verdict.rests
+        if seed % 25 == 24:
+            print(f"… {seed + 1 - seeds.start} seeds", file=sys.stderr, flush=True)
         if verdict.violations:
             failed += 1
             show(verdict, whole=asked.whole)
