@@ -384,9 +384,9 @@ def test_nothing_is_needed_twice() -> None:
         assert len({(each.entity, each.funnel, each.stage) for each in needed.stages}) == len(needed.stages)
 
 
-@pytest.mark.parametrize("path", sorted(MAPPINGS.glob("*.yaml")), ids=lambda path: path.name)
-def test_a_shipped_mapping_resolves_once_setup_has_made_what_it_needs(path: Path) -> None:
-    file = load(path, judged=False)
+@pytest.mark.parametrize("name", ["demo.yaml", "ident-bitrix24.yaml"])
+def test_the_first_case_studys_mapping_says_what_the_clinic_asked_for(name: str) -> None:
+    file = load(MAPPINGS / name, judged=False)
     bridge = resolve(file, made(file.needed()))
     assert bridge.appointment is not None
     assert set(bridge.appointment.stages) == set(Phase)
