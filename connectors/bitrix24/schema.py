@@ -9,7 +9,7 @@ from connectors.bitrix24.answers import Refusal
 from connectors.bitrix24.client import Client, Reply, accepted
 from connectors.bitrix24.entities import DEAL, KINDS, LEAD_FUNNEL, Kind
 from connectors.bitrix24.fields import Field
-from connectors.bitrix24.options import Bitrix24Options
+from connectors.bitrix24.options import Bitrix24Options, Plan
 from connectors.bitrix24.wire import Call, rows, section
 from kreslo.connectors.model import (
     Catalog,
@@ -91,6 +91,7 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
         "statuses": Call("crm.status.list", {"order": {"SORT": "ASC"}}),
         "currency": Call("crm.currency.list"),
         "users": Call("user.get", {"start": 0}),
+        "license": Call("app.info"),
     }
     for kind in KINDS:
         calls[f"{kind.word} fields"] = Call(kind.method("fields"))
@@ -98,6 +99,8 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
         if kind.stage_code:
             calls[f"{kind.word} items"] = Call("crm.item.fields", {"entityTypeId": kind.type_id})
     said = dict(zip(calls, await client.ask_all(list(calls.values())), strict=True))
+    if _is_enterprise(said["license"]):
+        client.learned(Plan.ENTERPRISE)
     statuses: dict[str, list[dict[str, Any]]] = {}
     for row in rows(accepted(said["statuses"], "crm.status.list").result):
         statuses.setdefault(str(row.get("ENTITY_ID", "")), []).append(row)
@@ -114,6 +117,15 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
     currencies = [] if isinstance(currency, Refusal) else rows(currency.result)
     base = next((str(row.get("CURRENCY")) for row in currencies if row.get("BASE") == "Y"), "RUB")
     return Schema(catalog=catalog, fields=fields, currency=base, statuses=statuses)
+
+
+def _is_enterprise(reply: Reply) -> bool:
+    """Whether app.info names the Enterprise plan (`ru_ent250`, `enterprise`). Refused where it is not to be known."""
+    if isinstance(reply, Refusal):
+        return False
+    told = section(reply.result)
+    names = [str(told.get(name) or "").lower() for name in ("LICENSE_FAMILY", "LICENSE_TYPE", "LICENSE")]
+    return any(part.startswith("ent") for name in names for part in name.split("_"))
 
 
 async def _users(client: Client, first: Reply) -> tuple[User, ...]:

@@ -282,6 +282,40 @@ async def test_a_limit_that_is_lower_than_told_is_heeded_when_it_is_met(rig: Tar
     assert (await rig.control("GET", "stats"))["operating_refusals"] == 2
 
 
+async def test_in_a_bundle_a_card_that_cannot_be_made_is_refused_alone(rig: TargetRig) -> None:
+    places = [StageRef("0", "NEW")] * 7
+    places[3] = StageRef("0", "C9:NOWHERE")
+    outcomes = await rig.apply(
+        *(
+            CreateCard(entity=Entity.DEAL, key=f"k/{at}", stage=stage, quiet=True)
+            for at, stage in enumerate(places)
+        )
+    )
+    kinds = [OutcomeKind.CONFIRMED] * 7
+    kinds[3] = OutcomeKind.PERMANENT
+    assert [one.kind for one in outcomes] == kinds
+    assert len({one.target_id for one in outcomes if one.target_id}) == 6
+    stats = await rig.control("GET", "stats")
+    assert stats["by_method"].get("crm.item.batchImport") == 1
+    for one in outcomes[:3]:
+        (card,) = await rig.find(ById(Entity.DEAL, one.target_id))
+        assert card.key == f"k/{outcomes.index(one)}"
+
+
+async def test_a_batch_that_would_run_over_a_minute_is_cut_and_the_next_are_smaller(rig: TargetRig) -> None:
+    rig.app.state.portal.switches.work_takes_time = True
+    await rig.control("POST", "costs", {"crm.contact.add": 3.0})
+    fields = {"NAME": "Анна"}
+    first = await rig.apply(
+        *(CreateCard(entity=Entity.CONTACT, key=f"k/{at}", fields=fields) for at in range(25))
+    )
+    assert {one.kind for one in first} == {OutcomeKind.UNKNOWN}
+    second = await rig.apply(
+        *(CreateCard(entity=Entity.CONTACT, key=f"n/{at}", fields=fields) for at in range(25))
+    )
+    assert {one.kind for one in second} == {OutcomeKind.CONFIRMED}
+
+
 async def test_a_number_that_more_people_share_than_the_index_names_is_found_whole(rig: TargetRig) -> None:
     for at in range(23):
         await create(rig, Entity.CONTACT, f"p/{at}", fields={"NAME": f"Родня{at}", "PHONE": (PHONE,)})
