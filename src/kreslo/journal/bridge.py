@@ -8,9 +8,10 @@ from kreslo.journal.loading import Loading
 from kreslo.journal.observing import Observing
 from kreslo.journal.people import People
 from kreslo.journal.planning import Planning
+from kreslo.journal.tickets import Tickets
 
 
-class BridgeJournal(Intake, Observing, Casework, Loading, Planning, People, Erasing, Gauges):
+class BridgeJournal(Intake, Observing, Casework, Loading, Planning, People, Erasing, Gauges, Tickets):
     """All that one bridge reads from and writes to the state database. Synchronous; called by one thread at a time;
     each method is one transaction.
     """

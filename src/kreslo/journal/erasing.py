@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, or_, select
+from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from kreslo.connectors.errors import DataError
 from kreslo.connectors.model import Entity
@@ -58,6 +58,8 @@ class Erasing(Room):
     def _forget_indexes(self, conn: Connection, case_key: str) -> None:
         patient = patient_of(case_key)
         if patient is not None:
+            tokens = self._phones_of(conn, RecordKind.PATIENT, [patient], linking=False).get(patient, set())
+            self._empty_tickets(conn, tokens)
             self._remove(conn, t.names, t.names.c.patient_id, [patient])
             self._remove(conn, t.phones, t.phones.c.id, [patient], t.phones.c.kind == RecordKind.PATIENT)
             return
@@ -69,6 +71,7 @@ class Erasing(Room):
         enquiries = list(conn.execute(query).scalars())
         self._remove(conn, t.phones, t.phones.c.id, enquiries, t.phones.c.kind == RecordKind.ENQUIRY)
         token = case_key.removeprefix(PHONE_CASE)
+        self._empty_tickets(conn, {token})
         for entity in Entity:
             leads = select(t.phones.c.id).where(
                 t.phones.c.bridge == self._bridge, t.phones.c.kind == entity, t.phones.c.phone == token
@@ -76,6 +79,11 @@ class Erasing(Room):
             ids = list(conn.execute(leads).scalars())
             self._remove(conn, t.observed, t.observed.c.id, ids, t.observed.c.entity == entity)
             self._remove(conn, t.phones, t.phones.c.id, ids, t.phones.c.kind == entity)
+
+    def _empty_tickets(self, conn: Connection, tokens: set[str]) -> None:
+        """The rows stay without their contents: a card that had its ticket gets no second one."""
+        here = (t.tickets.c.bridge == self._bridge, t.tickets.c.phone.in_(tokens))
+        conn.execute(update(t.tickets).where(*here).values(body=None))
 
     def prune(self, before: datetime) -> int:
         """Drop requests and answers, delivered and superseded intents, and recorded overwrites older than `before`.

@@ -336,3 +336,26 @@ overwrites = Table(
     Column("body", LargeBinary, nullable=False),
     Index(None, "bridge", "case_key"),
 )
+
+# What iDent is served; `body` is empty once the patient is forgotten, so that the card does not become a ticket again.
+tickets = Table(
+    "tickets",
+    metadata,
+    _bridge(),
+    Column("entity", Word, primary_key=True),
+    Column("card", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("phone", Token, nullable=False),
+    Column("body", LargeBinary),
+    Index(None, "bridge", "at"),
+    Index(None, "bridge", "phone"),
+)
+
+# What iDent posted last, the whole horizon in one piece.
+timetable = Table(
+    "timetable",
+    metadata,
+    _bridge(),
+    Column("at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
