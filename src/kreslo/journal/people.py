@@ -160,6 +160,11 @@ class People(Settling):
             row = conn.execute(query).one_or_none()
             if row is None or row.state == "withdrawn":
                 raise DataError(f"question {review_id} is not asked any more")
+            offered = {each.target_id for each in unpack_review(self._box.open(row.body, REVIEW)).candidates}
+            if choice == "link" and offered and target_id not in offered:
+                raise DataError(
+                    f"card {target_id} is none of those that question {review_id} offers: {', '.join(sorted(offered))}"
+                )
             conn.execute(
                 update(t.reviews)
                 .where(t.reviews.c.id == review_id)

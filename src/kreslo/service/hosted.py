@@ -1,11 +1,12 @@
 """What the service needs of a bridge: the running `kreslo.sync.bridge.BridgeRun`, or a test's stand-in."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from kreslo.journal.model import LastChange
+from kreslo.journal.model import Explained, LastChange, ParkedItem, ReviewItem
 from kreslo.mapping.model import Bridge
+from kreslo.sync.reconciling import Reconciled
 from kreslo.sync.status import BridgeStatus
 
 
@@ -15,7 +16,25 @@ class Changes(Protocol):
     def last_changes(self, limit: int) -> list[LastChange]: ...
 
 
-class Hosted(Protocol):
+class Desk(Protocol):
+    """What a person decides and looks up, of a running bridge or of its journal alone. All raise KresloError."""
+
+    async def reviews(self, limit: int, *, answered: bool = False) -> Sequence[ReviewItem]: ...
+
+    async def answer(self, review_id: int, choice: str, target_id: str, by: str) -> None: ...
+
+    async def parked(self, limit: int) -> Sequence[ParkedItem]: ...
+
+    async def release(self, parked_id: int) -> None: ...
+
+    async def compare_now(self) -> Sequence[Reconciled]: ...
+
+    async def find_cases(self, *, phone: str, last4: str, card_number: str, name: str) -> Sequence[str]: ...
+
+    async def explain(self, case_key: str) -> Explained | None: ...
+
+
+class Hosted(Desk, Protocol):
     name: str
 
     @property

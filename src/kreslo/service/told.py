@@ -18,9 +18,24 @@ _WORDS = {
     "task on deal": "задача по сделке",
     "task on lead": "задача по лиду",
 }
+_CHOICES = {
+    "unknown_outcome": ("Вот карточка", "Записи нет, отправить", "Оставить как есть"),
+    "doubtful_visit": ("Это карточка визита", "Завести новую сделку", "Сделка не нужна"),
+    "deleted_contact": ("Вот контакт", "Создать заново", "Не создавать"),
+    "deleted_visit": ("", "Создать заново", "Не создавать"),
+    "deleted_enquiry": ("", "Создать заново", "Не создавать"),
+    "merged_patients": ("", "", "Контакты проверены"),
+}
+_USUAL = ("Это контакт пациента", "Завести новый контакт", "Оставить без контакта")
 _VERB = re.compile("|".join(_WORDS))
 _STAGE = re.compile(r"stage (\S+)$")
 _COMMON = {"TITLE": "название", "LEAD_ID": "лид"}
+
+
+def choices_told(rule: str) -> dict[str, str]:
+    """What the answers `link`, `new` and `never` to a question of that rule are called; without those that it has not."""
+    named = zip(("link", "new", "never"), _CHOICES.get(rule, _USUAL), strict=True)
+    return {choice: name for choice, name in named if name}
 
 
 class Teller:

@@ -9,10 +9,12 @@ import httpx
 import msgspec
 import pytest
 
-from kreslo.journal.model import LastChange
+from kreslo.connectors.errors import DataError
+from kreslo.journal.model import Explained, LastChange, ParkedItem, ReviewItem
 from kreslo.mapping.model import Bridge, Horizon
 from kreslo.service.app import create_app
 from kreslo.service.page import Link
+from kreslo.sync.reconciling import Reconciled
 from kreslo.sync.status import BridgeStatus
 
 
@@ -41,6 +43,13 @@ class FakeBridge:
         self.hooks: list[tuple[Mapping[str, str], bytes]] = []
         self.refuse: Exception | None = None
         self.fail: Exception | None = None
+        self.asked: list[ReviewItem] = []
+        self.held: list[ParkedItem] = []
+        self.told: dict[str, Explained] = {}
+        self.compared: list[Reconciled] = []
+        self.answers: list[tuple[int, str, str, str]] = []
+        self.sought: list[dict[str, str]] = []
+        self.trouble: Exception | None = None
         self.closed = False
         self.stopped = False
 
@@ -64,6 +73,36 @@ class FakeBridge:
         self.hooks.append((headers, body))
         return 1
 
+    async def reviews(self, limit: int, *, answered: bool = False) -> list[ReviewItem]:
+        return [item for item in self.asked if bool(item.choice) is answered][:limit]
+
+    async def answer(self, review_id: int, choice: str, target_id: str, by: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        if review_id not in {item.id for item in self.asked}:
+            raise DataError(f"question {review_id} is not asked any more")
+        self.answers.append((review_id, choice, target_id, by))
+
+    async def parked(self, limit: int) -> list[ParkedItem]:
+        return self.held[:limit]
+
+    async def release(self, parked_id: int) -> None:
+        if parked_id not in {item.id for item in self.held}:
+            raise DataError(f"nothing is parked under the number {parked_id}")
+        self.held = [item for item in self.held if item.id != parked_id]
+
+    async def compare_now(self) -> list[Reconciled]:
+        if self.trouble:
+            raise self.trouble
+        return self.compared
+
+    async def find_cases(self, *, phone: str, last4: str, card_number: str, name: str) -> list[str]:
+        self.sought.append({"phone": phone, "last4": last4, "card": card_number, "name": name})
+        return sorted(self.told)
+
+    async def explain(self, case_key: str) -> Explained | None:
+        return self.told.get(case_key)
+
     async def close(self) -> None:
         self.closed = True
 
@@ -76,5 +115,7 @@ def bridge() -> FakeBridge:
 @pytest.fixture
 async def client(bridge: FakeBridge) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app([bridge], links=[Link("Доски CRM", "http://127.0.0.1:1/")], hook_secret="unguessable")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kreslo") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8470"
+    ) as client:
         yield client
