@@ -9,7 +9,10 @@ import typer
 
 from kreslo.cli.words import say
 
-COMMANDS = ("demo", "run", "check", "probe", "setup", "status", "explain", "profile", "sandbox", "clinic", "version")
+COMMANDS = (
+    *("demo", "run", "check", "probe", "setup", "status", "review", "parked", "reconcile", "case", "explain"),
+    *("profile", "sandbox", "clinic", "version"),
+)
 """Each is a module here with `add_to(app)`, in the order of the help."""
 
 

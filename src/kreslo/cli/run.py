@@ -52,7 +52,11 @@ async def run_bridge(mapping: Path, *, host: str, port: int, state: str) -> None
     with listen(host, port) as listener, stop_on_signals(stop):
         bridge = await open_bridge(mapping, state=state, seams=system_seams())
         try:
-            app = create_app([bridge], hook_secret=os.environ.get("KRESLO_HOOK_SECRET", ""))
+            app = create_app(
+                [bridge],
+                hook_secret=os.environ.get("KRESLO_HOOK_SECRET", ""),
+                names=[host, *os.environ.get("KRESLO_NAMES", "").replace(",", " ").split()],
+            )
             shown = f"http://{host}:{listener.getsockname()[1]}/"
             _log.info("running", bridge=bridge.name, url=shown)
             typer.echo(
