@@ -120,6 +120,23 @@ class EnquiryDraft(msgspec.Struct, frozen=True, kw_only=True):
     stale_task: TaskDraft | None = None
 
 
+class TicketDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """`doctor_field`, `time_field`, `comment`: fields of the CRM's cards."""
+
+    pool: PoolDraft
+    stages: tuple[Ref, ...]
+    doctor_field: Ref | None = None
+    time_field: Ref | None = None
+    length: timedelta = timedelta(minutes=30)
+    comment: tuple[Ref, ...] = ()
+
+
+class ExchangeDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """`exchange:` without its key, which is a secret of the endpoints."""
+
+    tickets: TicketDraft | None = None
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file but its endpoints. `at`: of the word `bridge`, for what concerns no line of its own."""
 
@@ -130,3 +147,4 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     contact: ContactDraft | None = None
     appointment: AppointmentDraft | None = None
     enquiry: EnquiryDraft | None = None
+    exchange: ExchangeDraft | None = None

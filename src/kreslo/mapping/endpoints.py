@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from kreslo.connectors.contract import connector_names, source_connector, target_connector
+from kreslo.mapping.exchange import read_exchange_key
 from kreslo.mapping.faults import At
 from kreslo.mapping.keys import KEYS
 from kreslo.mapping.model import EndpointSettings
@@ -27,18 +28,24 @@ _SECRETS = re.compile(
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
-    """`abroad`: how the clinic acknowledged a CRM outside the country, "" where it did not."""
+    """`exchange_key`: what iDent sends with its requests, "" where there is no exchange. `abroad`: how the clinic acknowledged a CRM outside the country, "" where it did not."""
 
     source: EndpointSettings
     target: EndpointSettings
     source_id: str
     zone: ZoneInfo
     abroad: str
+    exchange_key: str = ""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Endpoints(source={self.source!r}, target={self.target!r}, source_id={self.source_id!r})"
 
 
 def read_endpoints(reader: Reader, top: Section, *, judged: bool) -> Endpoints:
     """`judged` False asks no connector and needs none: names and options stay as they stand in the file."""
     faults = len(reader.faults)
+    exchange_key = read_exchange_key(reader, top)
     source = _section(reader, top, "source")
     target = _section(reader, top, "target")
     settings = _settings(reader, source, "source")
@@ -59,7 +66,14 @@ def read_endpoints(reader: Reader, top: Section, *, judged: bool) -> Endpoints:
         options = _judge(reader, target, aim, "target")
         if options and not abroad and (note := target_connector(aim.connector).privacy_note(options)):
             reader.fault(target.at, f'{note} (`abroad: "acknowledged by …, on …"`)')
-    return Endpoints(source=settings, target=aim, source_id=source_id, zone=zone, abroad=abroad)
+    return Endpoints(
+        source=settings,
+        target=aim,
+        source_id=source_id,
+        zone=zone,
+        abroad=abroad,
+        exchange_key=exchange_key,
+    )
 
 
 def masked_lines(lines: Sequence[str], top: Section | None) -> list[str]:
@@ -68,6 +82,10 @@ def masked_lines(lines: Sequence[str], top: Section | None) -> list[str]:
     for key in ("source", "target"):
         if top and key in top:
             for node in _values(top[key]):
+                _hide(shown, node)
+    if top and "exchange" in top and isinstance(top["exchange"], MappingNode):
+        for name, node in top["exchange"].value:
+            if name.value == "key" and isinstance(node, ScalarNode):
                 _hide(shown, node)
     return shown
 

@@ -3,7 +3,7 @@
 from kreslo.mapping.model import Phase
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "": ("bridge", "language", "source", "target", "horizon", "contact", "appointment", "enquiry"),
+    "": ("bridge", "language", "source", "target", "horizon", "contact", "appointment", "enquiry", "exchange"),
     "source": ("connector", "timezone", "every", "cron"),
     "target": ("connector", "abroad"),
     "horizon": ("past", "future"),
@@ -27,6 +27,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "enquiry": ("into", "stages", "title", "fields", "stale_after", "stale_task"),
     "enquiry.into": ("funnel",),
     "enquiry.stages": ("new", "already_booked", "stale"),
+    "exchange": ("key", "tickets"),
+    "exchange.tickets": ("from", "doctor_field", "time_field", "length", "comment"),
+    "exchange.tickets.from": ("leads", "funnel", "stages"),
 }  # fmt: skip
 """`source:` and `target:` hold the options of their connectors besides. `field`, `stage` and `task` are the shapes of
 what stands in several places.

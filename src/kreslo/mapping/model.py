@@ -197,6 +197,22 @@ class EnquiryPlan(msgspec.Struct, frozen=True, kw_only=True):
     stale_task: TaskPlan | None = None
 
 
+class TicketPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Cards of `entity` that stand on `stages` become tickets for iDent. Fields are codes: `doctor_field` holds the
+    doctor's name or iDent's number of them, `time_field` the planned start, `length` long; `comment` (title, code) and
+    `utm` (source, medium, …; code) are copied; `email_field` is the card's own address.
+    """
+
+    entity: Entity
+    stages: frozenset[StageRef]
+    doctor_field: str = ""
+    time_field: str = ""
+    length: timedelta = timedelta(minutes=30)
+    comment: tuple[tuple[str, str], ...] = ()
+    utm: dict[str, str] = {}
+    email_field: str = ""
+
+
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):
     past: timedelta = timedelta(days=30)
     future: timedelta = timedelta(days=365)
@@ -205,7 +221,8 @@ class Horizon(msgspec.Struct, frozen=True, kw_only=True):
 class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     """One bridge, ready to decide with. `source_id` stands in external keys. `fingerprint`: hash of all that the
     mapping means, with the part of the catalog that it uses; when it changes, every case is decided again. `terminal`: every stage of
-    the CRM that closes a card (won or lost), used by the guards. `language`: of what staff see.
+    the CRM that closes a card (won or lost), used by the guards. `language`: of what staff see. `tickets`: what iDent is served;
+    no decision reads it, and it is no part of the fingerprint.
     """
 
     name: str
@@ -219,6 +236,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     stage_order: dict[StageRef, int] = {}
     fingerprint: str = ""
     language: Literal["ru", "en"] = "ru"
+    tickets: TicketPlan | None = None
 
 
 class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 
 from kreslo.connectors.model import Entity, FieldType, Needed, NeededField, NeededStage, Semantic
-from kreslo.mapping.drafts import AppointmentDraft, Draft, EnquiryDraft, FieldDraft, StageDraft
+from kreslo.mapping.drafts import (
+    AppointmentDraft,
+    Draft,
+    EnquiryDraft,
+    FieldDraft,
+    StageDraft,
+    TicketDraft,
+)
 from kreslo.mapping.faults import Ref
 from kreslo.mapping.model import Phase
 
@@ -43,6 +50,9 @@ def needed(draft: Draft) -> Needed:
     if draft.enquiry:
         fields += _fields(Entity.LEAD if draft.enquiry.pool.leads else Entity.DEAL, draft.enquiry.fields)
         stages += _enquiry_stages(draft.enquiry)
+    if draft.exchange and draft.exchange.tickets:
+        fields += _ticket_fields(draft.exchange.tickets)
+        stages += _ticket_stages(draft.exchange.tickets)
     return Needed(fields=tuple(dict.fromkeys(fields)), stages=tuple(_unique(stages)))
 
 
@@ -90,6 +100,22 @@ def _claim_stages(draft: AppointmentDraft) -> Iterator[NeededStage]:
             yield NeededStage(
                 Entity.LEAD if pool.leads else Entity.DEAL, pool.funnel.text if pool.funnel else "", ref.text
             )
+
+
+def _ticket_fields(draft: TicketDraft) -> Iterator[NeededField]:
+    entity = Entity.LEAD if draft.pool.leads else Entity.DEAL
+    wanted = [(draft.doctor_field, FieldType.TEXT), (draft.time_field, FieldType.DATETIME)]
+    wanted += [(ref, FieldType.TEXT) for ref in draft.comment]
+    for ref, kind in wanted:
+        if ref and not is_code(ref.text):
+            yield NeededField(entity, ref.text, kind)
+
+
+def _ticket_stages(draft: TicketDraft) -> Iterator[NeededStage]:
+    entity = Entity.LEAD if draft.pool.leads else Entity.DEAL
+    funnel = draft.pool.funnel
+    for ref in draft.stages:
+        yield NeededStage(entity, funnel.text if funnel else "", ref.text)
 
 
 def _enquiry_stages(draft: EnquiryDraft) -> Iterator[NeededStage]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kreslo.connectors.model import Catalog, Entity, Funnel, Semantic, StageRef
+from kreslo.connectors.model import Catalog, Entity, FieldType, Funnel, Semantic, StageRef
 from kreslo.mapping.catalogs import Finder
 from kreslo.mapping.drafts import (
     AdoptDraft,
@@ -19,6 +19,7 @@ from kreslo.mapping.drafts import (
     EnquiryDraft,
     StageDraft,
     TaskDraft,
+    TicketDraft,
 )
 from kreslo.mapping.faults import Fault
 from kreslo.mapping.model import (
@@ -30,8 +31,11 @@ from kreslo.mapping.model import (
     EnquiryPlan,
     StageRule,
     TaskPlan,
+    TicketPlan,
 )
 from kreslo.mapping.needed import entities
+
+_UTM = ("source", "medium", "campaign", "term", "content")
 
 
 def resolved(
@@ -45,6 +49,8 @@ def resolved(
     contact = _contact(finder, draft.contact) if draft.contact else None
     appointment = _appointment(finder, draft.appointment) if draft.appointment else None
     enquiry = _enquiry(finder, draft.enquiry) if draft.enquiry else None
+    tickets = draft.exchange.tickets if draft.exchange else None
+    ticket_plan = _tickets(finder, tickets) if tickets else None
     if finder.faults:
         return None, finder.faults
     bridge = Bridge(
@@ -67,6 +73,7 @@ def resolved(
             for place, stage in enumerate(sorted(funnel.stages, key=lambda each: each.sort))
         },
         language=draft.language,
+        tickets=ticket_plan,
     )
     return msgspec.structs.replace(bridge, fingerprint=_fingerprint(bridge)), []
 
@@ -191,6 +198,38 @@ def _task(finder: Finder, draft: TaskDraft | None) -> TaskPlan | None:
     return TaskPlan(text=draft.text, after=draft.after, user=finder.user(draft.user)) if draft else None
 
 
+def _tickets(finder: Finder, draft: TicketDraft) -> TicketPlan | None:
+    pool = draft.pool
+    funnel = finder.funnel(pool.funnel) if pool.funnel else finder.leads(pool.at)
+    entity = Entity.LEAD if pool.leads else Entity.DEAL
+    stages = finder.stage_refs(funnel, draft.stages)
+    doctor = finder.field(entity, draft.doctor_field) if draft.doctor_field else None
+    planned = finder.field(entity, draft.time_field) if draft.time_field else None
+    if planned and draft.time_field and planned.type is not FieldType.DATETIME:
+        finder.fault(draft.time_field.at, f'field "{draft.time_field.text}" holds no date with a time')
+    comment = [field for ref in draft.comment if (field := finder.field(entity, ref))]
+    own = [field for field in finder.catalog.fields if field.entity is entity]
+    mail = [field.code for field in own if field.type is FieldType.EMAIL]
+    utm = {
+        part: field.code
+        for part in _UTM
+        for field in own
+        if f"utm_{part}" in {field.code.casefold(), field.title.casefold()}
+    }
+    if funnel is None:
+        return None
+    return TicketPlan(
+        entity=entity,
+        stages=stages,
+        doctor_field=doctor.code if doctor else "",
+        time_field=planned.code if planned else "",
+        length=draft.length,
+        comment=tuple((field.title, field.code) for field in comment),
+        utm=utm,
+        email_field=mail[0] if mail else "",
+    )
+
+
 def _fingerprint(bridge: Bridge) -> str:
     """Over what the mapping means, so that a comment or a new password wakes no case; of the catalog, only the funnels
     in use.
@@ -199,6 +238,7 @@ def _fingerprint(bridge: Bridge) -> str:
     used |= {bridge.enquiry.funnel} if bridge.enquiry else set()
     part = msgspec.structs.replace(
         bridge,
+        tickets=None,
         terminal=frozenset(ref for ref in bridge.terminal if ref.funnel in used),
         stage_order={ref: place for ref, place in bridge.stage_order.items() if ref.funnel in used},
     )

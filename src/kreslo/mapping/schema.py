@@ -4,7 +4,15 @@ from typing import Literal
 
 from ruamel.yaml.nodes import Node
 
-from kreslo.mapping.drafts import AppointmentDraft, ContactDraft, Draft, EnquiryDraft, PoolDraft
+from kreslo.mapping.drafts import (
+    AppointmentDraft,
+    ContactDraft,
+    Draft,
+    EnquiryDraft,
+    ExchangeDraft,
+    PoolDraft,
+)
+from kreslo.mapping.exchange import read_exchange
 from kreslo.mapping.faults import start_of
 from kreslo.mapping.keys import KEYS
 from kreslo.mapping.model import FamilyPlan, Horizon
@@ -33,6 +41,7 @@ def read_draft(reader: Reader, top: Section) -> Draft:
     contact: ContactDraft | None = None
     appointment: AppointmentDraft | None = None
     enquiry: EnquiryDraft | None = None
+    exchange: ExchangeDraft | None = None
     return Draft(
         name=name,
         at=top.names["bridge"].at if "bridge" in top else top.at,
@@ -43,6 +52,7 @@ def read_draft(reader: Reader, top: Section) -> Draft:
             "appointment", lambda node, _: read_appointment(reader, node, language), appointment
         ),
         enquiry=top.read("enquiry", lambda node, title: _enquiry(reader, node, title, language), enquiry),
+        exchange=top.read("exchange", lambda node, title: read_exchange(reader, node, title), exchange),
     )
 
 

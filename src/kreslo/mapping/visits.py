@@ -125,7 +125,7 @@ def _claim(reader: Reader, node: Node, title: str) -> ClaimDraft | None:
     pool: PoolDraft | None = None
     stages: tuple[Ref, ...] = ()
     if "from" in section:
-        pool, stages = _claimed(reader, section["from"])
+        pool, stages = read_pool(reader, section["from"], KEYS["appointment.claim.from"])
     else:
         reader.fault(
             section.at,
@@ -165,8 +165,9 @@ def _mode_fits(section: Section, pool: PoolDraft, mode: str) -> None:
                 )
 
 
-def _claimed(reader: Reader, node: Node) -> tuple[PoolDraft | None, tuple[Ref, ...]]:
-    section = reader.section(node, "`from:`", KEYS["appointment.claim.from"])
+def read_pool(reader: Reader, node: Node, keys: tuple[str, ...]) -> tuple[PoolDraft | None, tuple[Ref, ...]]:
+    """`from:` of a claim or of tickets: where cards stand, and on which stages."""
+    section = reader.section(node, "`from:`", keys)
     if section is None:
         return None, ()
     given = set(section.nodes)
