@@ -146,7 +146,9 @@ def _silenced(scene: Scene, patient: Patient, card: CardView) -> bool:
 
 def _card_expected(scene: Scene, line: Line) -> bool:
     last = line.last
-    if line.vanished or last.starts_at < scene.now - PAST:
+    if line.vanished:
+        return bool(set(line.members) & scene.world.memory.keyed)
+    if last.starts_at < scene.now - PAST:
         return bool(set(line.members) & scene.world.memory.carded)
     if last.cancelled_at and not scene.rules.cancelled_unseen:
         return bool(set(line.members) & scene.world.memory.carded)
@@ -304,6 +306,7 @@ def _remember(scene: Scene) -> None:
     for line in scene.lines:
         for card in scene.cards_of(line):
             memory.carded.update(line.members)
+            memory.keyed.add(card.key.rpartition("/")[2])
             memory.stands[card.id] = Stand(
                 stage=card.stage,
                 phase="cancelled" if line.vanished else oracle.phase(line.last, scene.now, scene.rules),

@@ -12,7 +12,8 @@ from connectors.bitrix24.sandbox import sandbox, staff
 from connectors.bitrix24.sandbox.app import build_app
 from connectors.bitrix24.sandbox.arrivals import arrive
 from connectors.bitrix24.sandbox.cards import Card, Kind
-from connectors.bitrix24.sandbox.portal import TECHNICAL_USER, Portal, Robot
+from connectors.bitrix24.sandbox.oauth import TECHNICAL_USER
+from connectors.bitrix24.sandbox.portal import Portal, Robot
 from connectors.bitrix24.sandbox.staff import Order
 from kreslo.connectors.sandboxes import Lead
 from kreslo.connectors.seams import Clock

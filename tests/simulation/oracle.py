@@ -195,7 +195,8 @@ def _rank(stage: str, rules: Rules) -> int | None:
 
 class Memory:
     """What the oracle remembers from rest to rest. `at`: monotonic instant of the last one; `log`, `acts`: how much of
-    the histories it had seen then; `stands`: visit cards by id; `carded`: ids of appointments that had a card.
+    the histories it had seen then; `stands`: visit cards by id; `carded`: ids of appointments that had a card;
+    `keyed`: of those, whose key it bears.
     """
 
     def __init__(self) -> None:
@@ -205,7 +206,7 @@ class Memory:
         self.acts = 0
         self.stands: dict[str, Stand] = {}
         self.carded: set[str] = set()
-        self.deleted: set[str] = set()
+        self.keyed: set[str] = set()
 
 
 def between(
