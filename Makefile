@@ -18,7 +18,7 @@ help:
 	@echo "make test            lint and all tests;  make unit: the fast ones;  make lint"
 	@echo "make simulate SEEDS=200   made-up clinics against faults of all kinds;  SEED=17: that one, told"
 	@echo "make mutants         planted faults, each of which the seeds must find"
-	@echo "make bench           what reading costs as a clinic's tables grow"
+	@echo "make bench           what reading costs as a clinic's tables grow, and what an import costs amoCRM"
 	@echo "make lock            requirements/*.txt anew (needs uv);  make clean: what was made here"
 
 .venv/.made:
@@ -59,9 +59,11 @@ lint: .venv/.installed
 simulate: .venv/.installed
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200)) $(ARGS)
 
-# Two clinics of 10,000 and 1,000,000 receptions: idle ticks, change passes, the first import. Some minutes.
+# Two clinics of 10,000 and 1,000,000 receptions: idle ticks, change passes, the first import; then 30,000 contacts and
+# 60,000 deals into amoCRM. Some minutes.
 bench: .venv/.installed
 	@$(BIN)/python -m tests.bench.bench_ident $(ARGS)
+	@$(BIN)/python -m tests.bench.bench_amocrm
 
 mutants: .venv/.installed
 	@$(BIN)/python -m tests.simulation.mutants $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)

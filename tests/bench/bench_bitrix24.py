@@ -152,20 +152,29 @@ class Import:
             return
         lookups: list[Lookup] = []
         for patient in patients:
-            lookups += [ByKey(Entity.CONTACT, _contact(patient)), ByPhone(Entity.CONTACT, (_phone(patient),))]
+            lookups += [
+                ByKey(Entity.CONTACT, _contact(patient)),
+                ByPhone(Entity.CONTACT, (phone_of(patient),)),
+            ]
             lookups += [ByKey(Entity.DEAL, key) for key in self._deals(patient)]
         await self._target.find(lookups)
         for patient in patients:
-            fields: dict[str, Value] = {
-                "LAST_NAME": f"Пациентов{patient}",
-                "NAME": "Тест",
-                "PHONE": (_phone(patient),),
-            }
             self._plan_card(
                 CreateCard(
-                    entity=Entity.CONTACT, key=_contact(patient), fields=fields, quiet=not self._plan.loud
+                    entity=Entity.CONTACT,
+                    key=_contact(patient),
+                    fields=self.person(patient),
+                    quiet=not self._plan.loud,
                 )
             )
+
+    def person(self, patient: int) -> dict[str, Value]:
+        """The fields of a contact, by the codes of the CRM."""
+        return {"LAST_NAME": f"Пациентов{patient}", "NAME": "Тест", "PHONE": (phone_of(patient),)}
+
+    def visit(self, key: str) -> dict[str, Value]:
+        """The fields of a deal."""
+        return {"TITLE": f"Приём {key}"}
 
     def _deals(self, patient: int) -> list[str]:
         each, more = divmod(self._plan.deals, self._plan.contacts)
@@ -192,7 +201,7 @@ class Import:
                         CreateCard(
                             entity=Entity.DEAL,
                             key=key,
-                            fields={"TITLE": f"Приём {key}"},
+                            fields=self.visit(key),
                             stage=self._stage,
                             contacts=(outcome.target_id,),
                             quiet=not self._plan.loud,
@@ -204,7 +213,7 @@ def _contact(patient: int) -> str:
     return f"bench/patient/{patient}"
 
 
-def _phone(patient: int) -> str:
+def phone_of(patient: int) -> str:
     return f"+7900{patient:07}"
 
 
