@@ -13,6 +13,7 @@ cards that it held. The least time: that many requests at the pace that the targ
 import argparse
 import math
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from random import Random
@@ -107,6 +108,12 @@ class Line(httpx.AsyncBaseTransport):
 
 async def measure(plan: Plan) -> Figures:
     """One import. Raises RuntimeError where a card could not be made."""
+    # A lock file of its own: another process with an account of this name would halve the pace.
+    with tempfile.TemporaryDirectory() as state:
+        return await _measure(plan, state)
+
+
+async def _measure(plan: Plan, state: str) -> Figures:
     began = time.perf_counter()
     clock = LoopClock()
     app = connector.sandbox.build(SandboxPlan(clock=clock))
@@ -116,7 +123,7 @@ async def measure(plan: Plan) -> Figures:
         staff.act(account, "create", staff.Order(entity="contact", fields=fields))
     line = Line(httpx.ASGITransport(app), clock, plan.answer)
     seams = Seams(clock=clock, chance=Random(7), transport=line)
-    settings = {**connector.sandbox.settings(_BASE), "rate": plan.rate, "batch": plan.batch}
+    settings = {**connector.sandbox.settings(_BASE), "rate": plan.rate, "batch": plan.batch, "state": state}
     target = connector.build(connector.options.model_validate(settings), seams)
     await target.setup(Needed(), dry_run=False)
     await clock.sleep(10)
