@@ -56,6 +56,7 @@ async def run_bridge(mapping: Path, *, host: str, port: int, state: str) -> None
                 [bridge],
                 hook_secret=os.environ.get("KRESLO_HOOK_SECRET", ""),
                 names=[host, *os.environ.get("KRESLO_NAMES", "").replace(",", " ").split()],
+                exchanges=[bridge] if bridge.exchange_key else [],
             )
             shown = f"http://{host}:{listener.getsockname()[1]}/"
             _log.info("running", bridge=bridge.name, url=shown)

@@ -25,6 +25,7 @@ from kreslo.journal import BridgeJournal, BridgeLock, Journal
 from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, ReviewItem
 from kreslo.mapping.load import MappingFile, load, resolve
 from kreslo.mapping.model import Bridge
+from kreslo.records.exchange import Ticket, TimeTable
 from kreslo.sync.deciding import Decider
 from kreslo.sync.delivering import Deliverer
 from kreslo.sync.listening import Listener
@@ -299,6 +300,27 @@ class BridgeRun:
             self._next_listen = self._clock.now()
             self._nudged.set()
         return len(events)
+
+    @property
+    def exchange_key(self) -> str:
+        """What iDent sends with its requests, "" where the mapping has no `exchange:`."""
+        return self.mapping.endpoints.exchange_key
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def tickets(
+        self, since: datetime | None, until: datetime | None, limit: int | None, offset: int
+    ) -> list[Ticket]:
+        """Tickets of the window, both bounds included, for iDent."""
+        return await self._threads.run(lambda: self.journal.tickets(since, until, limit=limit, offset=offset))
+
+    async def take_timetable(self, table: TimeTable) -> None:
+        """IDent's whole horizon, in place of the one before."""
+        await self._threads.run(self.journal.put_timetable, table, self._clock.now())
+
+    async def timetable(self) -> tuple[TimeTable, datetime] | None:
+        return await self._threads.run(self.journal.timetable)
 
     async def last_changes(self, limit: int) -> Sequence[LastChange]:
         """The last intents that were sent, newest first, for the page."""
