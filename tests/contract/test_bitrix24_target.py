@@ -76,7 +76,7 @@ THROWN: list[dict[str, Any]] = [
 def _contract_under(switches: dict[str, Any]) -> type[TestBitrix24Target]:
     spelling = "89001234567" if "phone_search" in switches else TestBitrix24Target.spelling
     name = "TestBitrix24Under_" + "_".join(f"{key}_{value}" for key, value in switches.items())
-    marks = {"pytestmark": [pytest.mark.slow]}
+    marks = {"pytestmark": [pytest.mark.exhaustive]}
     return type(name, (TestBitrix24Target,), {"switches": switches, "spelling": spelling, **marks})
 
 
