@@ -8,7 +8,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
         --no-emit-index-url --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit lint odbc bench simulate mutants lock clean
+.PHONY: help install demo test unit lint odbc bench simulate mutants crash proofs lock clean
 
 help:
 	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
@@ -18,6 +18,8 @@ help:
 	@echo "make test            lint and all tests;  make unit: the fast ones;  make lint"
 	@echo "make simulate SEEDS=200   made-up clinics against faults of all kinds;  SEED=17: that one, told"
 	@echo "make mutants         planted faults, each of which the seeds must find"
+	@echo "make crash           the real process killed in the import; KILLS=3"
+	@echo "make proofs          the contract suite under every switch"
 	@echo "make bench           what reading costs as a clinic's tables grow, and what an import costs amoCRM"
 	@echo "make lock            requirements/*.txt anew (needs uv);  make clean: what was made here"
 
@@ -41,10 +43,18 @@ demo: .venv/.installed
 
 test: lint odbc
 # A file's tests stay in one process: a demo or a portal that they share is started once.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not exhaustive" $(ARGS)
+
+# The contract suite under every switch of the sandbox, one at a time: some minutes more.
+proofs: .venv/.installed
+	@$(BIN)/python -m pytest -n 2 -m exhaustive tests/contract $(ARGS)
+
+# The real process, killed at random moments of the import and started again.
+crash: .venv/.installed
+	@KILLS=$(or $(KILLS),3) $(BIN)/python -m pytest tests/crash $(ARGS)
 
 unit: .venv/.installed
-	@$(BIN)/python -m pytest -m "not slow" tests/unit $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not exhaustive" tests/unit $(ARGS)
 
 # Libraries for the tests that go through real ODBC drivers; without them those tests are skipped and say so.
 odbc: .venv/.installed
@@ -64,6 +74,8 @@ simulate: .venv/.installed
 bench: .venv/.installed
 	@$(BIN)/python -m tests.bench.bench_ident $(ARGS)
 	@$(BIN)/python -m tests.bench.bench_amocrm
+	@$(BIN)/python -m tests.bench.bench_bitrix24
+	@$(BIN)/python -m tests.bench.bench_helix
 
 mutants: .venv/.installed
 	@$(BIN)/python -m tests.simulation.mutants $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
