@@ -9,6 +9,7 @@ from kreslo.connectors.seams import Clock
 from kreslo.journal import BridgeJournal
 from kreslo.mapping.model import Bridge
 from kreslo.sync.threads import Threads
+from kreslo.sync.ticketing import Ticketer
 
 WATCH = timedelta(days=60)
 """How far back open leads are looked for at the first start, where no claim says otherwise."""
@@ -24,6 +25,7 @@ class Listener:
         self._clock = clock
         self._threads = threads
         self._me = me
+        self._tickets = Ticketer(bridge, journal, target, clock, threads, me)
         self.started = False
 
     async def listen(self) -> int:
@@ -33,6 +35,7 @@ class Listener:
             since = self._clock.now()
             await self._first_look()
             await self._threads.run(self._journal.save_event_cursor, since)
+        await self._tickets.first_look()
         pushed = await self._threads.run(self._journal.pending_events)
         events, until = await self._target.events(since)
         seen = await self.accept([*pushed, *events])
@@ -55,11 +58,14 @@ class Listener:
             leads = [e for e in leads if not (e.by == self._me and (e.entity, e.id) in ours)]
         changed = [event.id for event in leads if event.kind is EventKind.CHANGED]
         gone = [event.id for event in leads if event.kind is EventKind.DELETED]
+        cards: list[Card] = []
         if changed and self._lead_entity:
             entity = self._lead_entity
             found = await self._target.find([ById(entity, each) for each in dict.fromkeys(changed)])
             gone += [each.lookup.id for each in found if isinstance(each.lookup, ById) and not each.cards]
-            seen += await self._look([card for each in found for card in each.cards])
+            cards = [card for each in found for card in each.cards]
+            seen += await self._look(cards)
+        await self._tickets.accept(events, cards)
         if gone and self._lead_entity:
             await self._threads.run(self._journal.forget_observed, self._lead_entity, gone)
         return seen
