@@ -247,20 +247,34 @@ def _waiting() -> ColumnElement[bool]:
     """A contact that it needs has no id yet, and somebody is about to make it."""
     contact = t.cards.alias("contact")
     maker = t.intents.alias("maker")
-    made = exists().where(
-        contact.c.bridge == t.intents.c.bridge,
-        contact.c.key == t.waits.c.card_key,
-        contact.c.target_id.is_not(None),
+    # Said, because SQLAlchemy correlates by itself to the next query only, and would join all intents of all bridges here.
+    outer = (t.intents, t.waits)
+    made = (
+        exists()
+        .where(
+            contact.c.bridge == t.intents.c.bridge,
+            contact.c.key == t.waits.c.card_key,
+            contact.c.target_id.is_not(None),
+        )
+        .correlate(*outer)
     )
-    making = exists().where(
-        maker.c.bridge == t.intents.c.bridge,
-        maker.c.card_key == t.waits.c.card_key,
-        maker.c.creates,
-        maker.c.state.in_([*UNSENT, *IN_FLIGHT]),
+    making = (
+        exists()
+        .where(
+            maker.c.bridge == t.intents.c.bridge,
+            maker.c.card_key == t.waits.c.card_key,
+            maker.c.creates,
+            maker.c.state.in_([*UNSENT, *IN_FLIGHT]),
+        )
+        .correlate(*outer)
     )
-    deciding = exists().where(
-        t.cases.c.bridge == t.intents.c.bridge,
-        t.cases.c.key == t.waits.c.case_key,
-        t.cases.c.marked,
+    deciding = (
+        exists()
+        .where(
+            t.cases.c.bridge == t.intents.c.bridge,
+            t.cases.c.key == t.waits.c.case_key,
+            t.cases.c.marked,
+        )
+        .correlate(*outer)
     )
     return exists().where(t.waits.c.intent == t.intents.c.id, ~made, or_(making, deciding))

@@ -146,6 +146,18 @@ def test_a_contact_that_its_own_case_is_about_to_make_is_waited_for(book: Bridge
     assert intent.action.contacts == ()
 
 
+def test_a_contact_that_another_bridge_has_made_is_waited_for_all_the_same(
+    journal: Journal, book: BridgeJournal
+) -> None:
+    other, contact = journal.bridge("other", "ident"), contact_state("ident/patient/2")
+    take(other, patient("2"))
+    decide(other, "patient:2", contact, planned=[create(contact)])
+    send(other, _2="900")
+    take(book, patient("1"), patient("2"))
+    decide(book, "patient:1", VISIT, planned=[create(VISIT, contacts=refs(contact.key))])
+    assert book.sendable(NOW, 10) == []
+
+
 def test_a_card_sent_without_its_contact_is_decided_again_once_the_contact_is_made(
     book: BridgeJournal,
 ) -> None:
