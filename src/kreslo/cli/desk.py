@@ -56,7 +56,7 @@ LONGEST_SECONDS = 900.0
 MappingArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[MAPPING]",
+        metavar="MAPPING",
         help=say(
             "файл YAML; без него спрашивается сервис по --url", "a YAML file; without it --url is asked"
         ),

@@ -20,7 +20,16 @@ from kreslo.journal.model import (
     ReviewItem,
 )
 from kreslo.journal.names import search_key
-from kreslo.journal.room import INTENT, PHONE_CASE, REASON, REVIEW, TRACE, patient_case
+from kreslo.journal.room import (
+    IN_FLIGHT,
+    INTENT,
+    PHONE_CASE,
+    REASON,
+    REVIEW,
+    TRACE,
+    UNSENT,
+    patient_case,
+)
 from kreslo.journal.settling import Settling
 from kreslo.records import RecordKind
 
@@ -149,7 +158,8 @@ class People(Settling):
     def answer(self, review_id: int, choice: str, target_id: str, by: str, now: datetime) -> None:
         """A person's decision: "link" (to `target_id`), "new", "never"; remembered, and the case decided again. On a
         delivery nobody knows about, "link" says which card it made, "new" sends it again, "never" leaves it. An answer
-        may be changed. Raises DataError.
+        on whose contact it is may be changed: the case lets go of the contact that it had by the old one, which stays
+        in the CRM as it is (after "never" on its deals, too). Any other only from "never". Raises DataError.
         """
         if choice not in CHOICES:
             raise DataError(f'"{choice}" is no answer: choose one of {", ".join(sorted(CHOICES))}')
@@ -160,11 +170,14 @@ class People(Settling):
             row = conn.execute(query).one_or_none()
             if row is None or row.state == "withdrawn":
                 raise DataError(f"question {review_id} is not asked any more")
-            offered = {each.target_id for each in unpack_review(self._box.open(row.body, REVIEW)).candidates}
+            wish = unpack_review(self._box.open(row.body, REVIEW))
+            offered = {each.target_id for each in wish.candidates}
             if choice == "link" and offered and target_id not in offered:
                 raise DataError(
                     f"card {target_id} is none of those that question {review_id} offers: {', '.join(sorted(offered))}"
                 )
+            if row.state == "answered" and (row.choice, row.target_id) != (choice, target_id):
+                self._take_back(conn, row, wish.question)
             conn.execute(
                 update(t.reviews)
                 .where(t.reviews.c.id == review_id)
@@ -173,6 +186,27 @@ class People(Settling):
             if row.intent is not None:
                 self._answer_delivery(conn, row.intent, choice, target_id, now)
             self._mark(conn, [row.case_key], at=now, why="answer", priority=Priority.LIVE, fence=True)
+
+    def _take_back(self, conn: Connection, review: Row[Any], question: str) -> None:
+        if not question.startswith("contact:"):
+            if review.choice != "never":
+                raise DataError(
+                    f"the answer to question {review.id} was carried out: what it did is to be changed in the CRM itself"
+                )
+            return
+        query = select(t.cards.c.key).where(
+            t.cards.c.bridge == self._bridge,
+            t.cards.c.case_key == review.case_key,
+            t.cards.c.role == Role.CONTACT,
+        )
+        keys = list(conn.execute(query).scalars())
+        of_contact = (t.intents.c.bridge == self._bridge, t.intents.c.card_key.in_(keys))
+        busy = select(t.intents.c.id).where(*of_contact, t.intents.c.state.in_(IN_FLIGHT)).limit(1)
+        if conn.execute(busy).first() is not None:
+            raise DataError(f"the contact of question {review.id} is being written: try again in a minute")
+        unsent = update(t.intents).where(*of_contact, t.intents.c.state.in_(UNSENT))
+        conn.execute(unsent.values(state=IntentState.SUPERSEDED))
+        self._remove(conn, t.cards, t.cards.c.key, keys)
 
     def _answer_delivery(
         self, conn: Connection, number: int, choice: str, target_id: str, now: datetime

@@ -33,9 +33,8 @@ _COMMON = {"TITLE": "название", "LEAD_ID": "лид"}
 
 
 def choices_told(rule: str) -> dict[str, str]:
-    """What the answers `link`, `new` and `never` to a question of that rule are called; without those that it has not."""
-    named = zip(("link", "new", "never"), _CHOICES.get(rule, _USUAL), strict=True)
-    return {choice: name for choice, name in named if name}
+    """What the answers `link`, `new` and `never` to a question of that rule are called; "" for one that it has not."""
+    return dict(zip(("link", "new", "never"), _CHOICES.get(rule, _USUAL), strict=True))
 
 
 class Teller:
