@@ -1,7 +1,7 @@
 """The amoCRM target against its sandbox account: the contract of all targets, then the account's own traps."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -438,6 +438,15 @@ async def test_an_enquiry_without_an_answer_is_found_by_its_key(rig: TargetRig, 
     assert outcome.kind is OutcomeKind.UNKNOWN
     found = await rig.find(CreatedSince(Entity.DEAL, since))
     assert [card.key for card in found] == (["mis/enquiry/1"] if kind == "lose" else [])
+
+
+async def test_cards_on_the_border_of_the_asked_time_are_no_ignored_filter(rig: TargetRig) -> None:
+    await create(rig)
+    (card,) = await rig.state("deals")
+    # The listing begins some seconds early; a card of its very first second is all that it gives.
+    for early in range(9):
+        since = datetime.fromtimestamp(card["created_at"] + early, UTC)
+        assert len(await rig.find(CreatedSince(Entity.DEAL, since))) == (early <= 5), early
 
 
 # --- refusals of batches ------------------------------------------------------------------------------------------------
