@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from journal_makers import DAY, HOUR, MOTHER, NOW, OTHER, patient, take
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from kreslo.connectors.model import Entity
 from kreslo.journal import BridgeJournal, Journal
@@ -88,3 +88,16 @@ def test_neither_names_nor_phones_stand_in_plain(journal: Journal, book: BridgeJ
     assert "Анна".encode().hex() not in stored.encode().hex()
     assert repr("Петров".encode())[2:-1] not in stored
     assert repr("Анна".encode())[2:-1] not in stored
+
+
+def test_a_journal_of_the_first_schema_gets_the_tables_and_keeps_the_rest(url: str) -> None:
+    with Journal.open(url) as journal:
+        take(journal.bridge("clinic", "ident"), patient("1", MOTHER))
+        with journal._engine.begin() as conn:
+            for name in ("tickets", "timetable"):
+                conn.execute(text(f"DROP TABLE {name}"))
+            conn.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with Journal.open(url) as journal:
+        book = journal.bridge("clinic", "ident")
+        assert put(book, "1")
+        assert book.counts().waiting == 1
