@@ -7,8 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from kreslo.cli.app import build_app
 from kreslo.cli.desk import RemoteDesk, Sought
