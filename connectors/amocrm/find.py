@@ -51,6 +51,8 @@ class Finder:
         self._book = book
         self._rows: dict[Entity, dict[str, Row]] = {kind.entity: {} for kind in KINDS}
         self._asked: dict[Entity, set[str]] = {kind.entity: set() for kind in KINDS}
+        # Many lookups want the same cards: what a probe asks after an outage overlaps.
+        self._built: dict[tuple[Entity, str], Card] = {}
 
     async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
         """Answers in the order of the lookups."""
@@ -60,6 +62,7 @@ class Finder:
         await self._fetch(CONTACT, self._contact_ids(lookups))
         await self._fetch(DEAL, self._deal_ids(lookups))
         await self._people_of_deals(lookups)
+        self._built.clear()  # what was built before the contacts were read lacks their phones
         notes = {one: await self._marked(one) for one in lookups if isinstance(one, ByMarker)}
         at = self._clock.now()
         return [
@@ -260,11 +263,10 @@ class Finder:
                 found = self._hanging(entity, contact, open_only)
             case CreatedSince(entity, since):
                 least = int(self._account_time(since))
-                cards = (self._card(entity, one) for one in self._rows[entity])
                 found = [
-                    card
-                    for card in cards
-                    if card.created_at is not None and card.created_at.timestamp() >= least
+                    self._card(entity, one)
+                    for one, row in self._rows[entity].items()
+                    if int(row.get("created_at") or 0) >= least
                 ]
             case _:
                 found = []
@@ -281,6 +283,12 @@ class Finder:
         return [one for one in ids if one in self._rows[entity]]
 
     def _card(self, entity: Entity, one: str) -> Card:
+        known = self._built.get((entity, one))
+        if known is None:
+            known = self._built[entity, one] = self._build(entity, one)
+        return known
+
+    def _build(self, entity: Entity, one: str) -> Card:
         row = self._rows[entity][one]
         card = card_of(kind_of(entity), row, self._schema)
         if entity is not Entity.DEAL or not card.contacts:
