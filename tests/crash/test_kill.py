@@ -25,7 +25,7 @@ from kreslo.mapping.load import MappingFile, load, resolve
 from kreslo.mapping.model import Bridge
 from kreslo.sandbox.audit import Moment, audit, rules_of
 from kreslo.sandbox.crm import SandboxCrm, SeenCard
-from kreslo.sync.bridge import build_target
+from kreslo.sync.opening import build_target
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("crash")]
 

@@ -31,7 +31,8 @@ from kreslo.records import (
     RecordRef,
     ref_of,
 )
-from kreslo.sync.bridge import BridgeRun, build_target, open_bridge
+from kreslo.sync.bridge import BridgeRun
+from kreslo.sync.opening import build_target, open_bridge
 
 PATIENTS = 2000
 FOREIGN = 1000

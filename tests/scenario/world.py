@@ -14,7 +14,8 @@ from kreslo.connectors.contract import Seams
 from kreslo.connectors.sandboxes import SandboxPlan
 from kreslo.mapping.load import load
 from kreslo.records import RecordKind, RecordRef
-from kreslo.sync.bridge import BridgeRun, build_target, open_bridge
+from kreslo.sync.bridge import BridgeRun
+from kreslo.sync.opening import build_target, open_bridge
 from tests.contract.ident_clinic import Clinic
 
 BASE = "http://127.0.0.1:1"

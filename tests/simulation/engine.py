@@ -20,7 +20,8 @@ from kreslo.journal.database import connect, parse
 from kreslo.journal.locks import BridgeLock
 from kreslo.mapping.load import MappingFile, load_text, resolve
 from kreslo.mapping.model import Bridge
-from kreslo.sync.bridge import BridgeRun, build_target
+from kreslo.sync.bridge import BridgeRun
+from kreslo.sync.opening import build_target
 from kreslo.sync.reconciling import Reconciler
 from tests.simulation.clock import EngineClock, WorldClock
 from tests.simulation.crashes import Crash, JournalCalls

@@ -34,7 +34,8 @@ from kreslo.service.app import create_app
 from kreslo.service.host import listen, run_together, stop_on_signals
 from kreslo.service.logs import set_up_logs
 from kreslo.service.page import Link
-from kreslo.sync.bridge import BridgeRun, open_bridge
+from kreslo.sync.bridge import BridgeRun
+from kreslo.sync.opening import open_bridge
 
 SANDBOX_PORT = 8471
 LOOK_SECONDS = 0.25
@@ -291,7 +292,9 @@ async def take_audit(stage: Stage, crm: SandboxCrm, bridge: BridgeRun, began: da
             future=plan.horizon.future,
         )
         moments.append(Moment(moment, counted))
-    return audit(await crm.cards(catalog.key_fields, me=catalog.me), rules, before=moments[0], after=moments[1])
+    return audit(
+        await crm.cards(catalog.key_fields, me=catalog.me), rules, before=moments[0], after=moments[1]
+    )
 
 
 def tell(console: Console, found: Audit, show: Show, stats: dict[str, Any], seconds: float) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from kreslo.connectors.contract import Seams, Source, Target
 from kreslo.connectors.seams import SystemClock, system_chance
 from kreslo.mapping.load import MappingFile
-from kreslo.sync.bridge import build_source, build_target
+from kreslo.sync.opening import build_source, build_target
 
 
 def system_seams() -> Seams:

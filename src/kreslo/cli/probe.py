@@ -64,7 +64,7 @@ def add_to(app: typer.Typer) -> None:
 def _source(what: str, options: list[str]) -> Source:
     from kreslo.cli.endpoints import system_seams  # noqa: PLC0415  with a mapping's whole machinery behind it
     from kreslo.mapping.load import load  # noqa: PLC0415  as above
-    from kreslo.sync.bridge import build_source  # noqa: PLC0415  as above
+    from kreslo.sync.opening import build_source  # noqa: PLC0415  as above
 
     if Path(what).suffix in {".yaml", ".yml"}:
         if options:

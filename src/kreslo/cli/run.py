@@ -14,7 +14,7 @@ from kreslo.connectors.errors import ConfigurationError
 from kreslo.service.app import create_app
 from kreslo.service.host import listen, run_together, stop_on_signals
 from kreslo.service.logs import Style, set_up_logs
-from kreslo.sync.bridge import open_bridge
+from kreslo.sync.opening import open_bridge
 
 _log = structlog.get_logger(__name__)
 

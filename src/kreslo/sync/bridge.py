@@ -1,16 +1,13 @@
 """A running bridge: one mapping, one source, one target, one journal; one loop that turns."""
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import structlog
-from pydantic import ValidationError
 
-from kreslo.connectors.contract import Seams, Source, Target, source_connector, target_connector
+from kreslo.connectors.contract import Seams, Source, Target
 from kreslo.connectors.errors import (
     ConfigurationError,
     ErrorKind,
@@ -19,11 +16,11 @@ from kreslo.connectors.errors import (
     OutageError,
     PermissionDeniedError,
 )
-from kreslo.connectors.model import Outcome, OutcomeKind, Problem, StageRef
+from kreslo.connectors.model import Outcome, OutcomeKind, StageRef
 from kreslo.connectors.noticing import Noticing
 from kreslo.journal import BridgeJournal, BridgeLock, Journal
 from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, ReviewItem
-from kreslo.mapping.load import MappingFile, load, resolve
+from kreslo.mapping.load import MappingFile
 from kreslo.mapping.model import Bridge
 from kreslo.records.exchange import Ticket, TimeTable
 from kreslo.sync.deciding import Decider
@@ -34,7 +31,7 @@ from kreslo.sync.reading import Reader
 from kreslo.sync.reconciling import Reconciled, Reconciler
 from kreslo.sync.schedule import Schedule, schedule_of
 from kreslo.sync.status import BridgeStatus, LastError
-from kreslo.sync.threads import InPlace, Threads, WorkerThread
+from kreslo.sync.threads import Threads
 
 log = structlog.get_logger(__name__)
 
@@ -380,98 +377,3 @@ def stage_names(bridge: Bridge) -> dict[StageRef, str]:
             rule for rule in (bridge.enquiry.new, bridge.enquiry.already_booked, bridge.enquiry.stale) if rule
         ]
     return {rule.stage: rule.name for rule in rules}
-
-
-async def open_bridge(
-    path: Path,
-    *,
-    state: str,
-    seams: Seams,
-    on_progress: Callable[[BridgeStatus], None] | None = None,
-    env: Mapping[str, str] | None = None,
-    in_place: bool = False,
-) -> BridgeRun:
-    """Loads the mapping, opens the journal (SQLAlchemy URL) and takes the bridge's lock, connects both sides and
-    resolves the mapping's names. `in_place`: no worker thread (simulator, tests).
-
-    Raises KresloError with a message for the user: a wrong mapping or option, a side that does not answer, a login
-    that is refused, a state that cannot be written.
-    """
-    mapping = load(path, environ=env)
-    threads: Threads = InPlace() if in_place else WorkerThread()
-    whole: Journal | None = None
-    lock: BridgeLock | None = None
-    source: Source | None = None
-    target: Target | None = None
-    try:
-        whole = await threads.run(Journal.open, state)
-        lock = await threads.run(whole.lock, mapping.name, f"pid {os.getpid()}")
-        source = build_source(mapping, seams)
-        target = build_target(mapping, seams)
-        _fail_on([*await source.check(), *await target.check()])
-        catalog = await target.catalog()
-        bridge = resolve(mapping, catalog)
-        journal = whole.bridge(mapping.name, mapping.endpoints.source_id)
-        run = BridgeRun(
-            mapping=mapping,
-            bridge=bridge,
-            source=source,
-            target=target,
-            whole=whole,
-            lock=lock,
-            journal=journal,
-            seams=seams,
-            threads=threads,
-            me=catalog.me,
-            on_progress=on_progress,
-        )
-        await run.start()
-    except BaseException:
-        for side in (source, target):
-            if side is not None:
-                await side.close()
-        if lock is not None:
-            await threads.run(lock.release)
-        if whole is not None:
-            await threads.run(whole.close)
-        threads.close()
-        raise
-    return run
-
-
-def build_source(mapping: MappingFile, seams: Seams) -> Source:
-    """The source of a mapping. Raises ConfigurationError naming the option that is wrong."""
-    connector = source_connector(mapping.source.connector)
-    try:
-        options = connector.options.model_validate(mapping.source.options)
-    except ValidationError as error:
-        raise ConfigurationError(_options_message(mapping, "source", error)) from error
-    return connector.build(options, seams)
-
-
-def build_target(mapping: MappingFile, seams: Seams) -> Target:
-    """The target of a mapping. Raises ConfigurationError naming the option that is wrong."""
-    connector = target_connector(mapping.target.connector)
-    try:
-        options = connector.options.model_validate(mapping.target.options)
-    except ValidationError as error:
-        raise ConfigurationError(_options_message(mapping, "target", error)) from error
-    return connector.build(options, seams)
-
-
-def _options_message(mapping: MappingFile, side: str, error: ValidationError) -> str:
-    lines = [
-        f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
-        for each in error.errors(include_input=False, include_url=False)
-    ]
-    return f"{mapping.path}: {side}: " + "; ".join(lines)
-
-
-def _fail_on(problems: Sequence[Problem]) -> None:
-    fatal = [problem for problem in problems if problem.fatal]
-    for problem in problems:
-        if not problem.fatal:
-            log.warning("check", message=problem.message)
-    if fatal:
-        kinds = {ErrorKind.OUTAGE: OutageError, ErrorKind.PERMISSION: PermissionDeniedError}
-        raise kinds.get(fatal[0].kind, ConfigurationError)("\n".join(problem.message for problem in fatal))

@@ -20,7 +20,8 @@ Respond = Callable[[httpx.Request], httpx.Response]
 
 def jwt(**claims: Any) -> str:
     parts = (
-        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({"typ": "JWT"}, claims)
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+        for part in ({"typ": "JWT"}, claims)
     )
     return ".".join([*parts, "signature"])
 
