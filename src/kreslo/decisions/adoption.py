@@ -39,6 +39,8 @@ def adoption_of(
     taken: dict[str, Card] = {}
     spare: dict[str, tuple[Card, ...]] = {}
     declined: set[str] = set()
+    # A card that the case holds already (one that was superseded) is not to be found anew.
+    held = {card.target_id for card in case.cards if card.entity is plan.entity and not card.gone}
     for visit in carded:
         if visit.own and not visit.own.gone:
             continue
@@ -46,12 +48,12 @@ def adoption_of(
         found: dict[str, Card] = {}
         for member in visit.chain.members:
             for card in reversed(newest(asker.ask(ByKey(plan.entity, key_of(member, bridge))))):
-                if not asker.owner(plan.entity, card.id):
+                if card.id not in held and not asker.owner(plan.entity, card.id):
                     found.setdefault(card.id, card)
         answer = answer_to(case, deleted_question(visit.own) if visit.own else _doubt(visit, bridge))
         if answer and answer.choice == "link" and not found:
             for card in asker.ask(ById(plan.entity, answer.target_id)):
-                if not asker.owner(plan.entity, card.id):
+                if card.id not in held and not asker.owner(plan.entity, card.id):
                     found[card.id] = card
         if answer and answer.choice == "never" and not found and visit.own is None:
             declined.add(first)

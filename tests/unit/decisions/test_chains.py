@@ -210,6 +210,16 @@ def test_a_deleted_card_does_not_outlive_a_living_one() -> None:
     assert desired.reviews == ()
 
 
+def test_a_superseded_card_is_not_found_anew_when_the_living_one_is_deleted() -> None:
+    """A person is asked; the journal would refuse one case the same card twice, for ever (simulated seed 140)."""
+    contact, older, younger = two_cards(closed=True)
+    cards = (contact, msgspec.structs.replace(older, gone=True), younger)
+    crm = Crm(make_deal(younger.target_id, "LOSE", key=younger.key))
+    desired = crm.decide(make_case(told("1", "", **GONE), told("2", "1"), cards=cards))
+    assert [card.take for card in visits_of(desired) if not card.close] == []
+    assert [review.rule for review in desired.reviews] == ["deleted_visit"]
+
+
 def test_a_link_that_is_taken_back_gives_each_visit_its_own_card() -> None:
     """One card a chain: a card goes with the record that it was made for, and never stands for two chains."""
     world = World(make_deal("1", "UPCOMING"))
