@@ -191,7 +191,7 @@ def _phone(number: int) -> str:
     return f"+7900{number:07}"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 async def test_an_import_through_a_bad_line_doubles_nothing_and_touches_no_foreign_lead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
