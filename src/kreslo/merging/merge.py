@@ -198,7 +198,7 @@ def _update(
             parked_fields=(*before.parked_fields, *parked),
             stage=(card.stage.stage if card.stage else None) or before.stage,
             contacts=linked,
-            lead=card.lead or before.lead,
+            lead=before.lead if lead else card.lead or before.lead,
             markers=tuple(dict.fromkeys((*before.markers, *((occasion,) if occasion else ())))),
         ),
     )
@@ -209,23 +209,32 @@ def _update(
         fields=fields,
         multi=multi,
         stage=stage,
-        lead=lead,
         seen=actual,
     )
-    nothing = not (fields or multi or stage or keyed or lead or contacts is not None)
+    nothing = not (fields or multi or stage or keyed or contacts is not None)
     planned = (
         ()
         if nothing
         else (Planned(card=card.key, action=update, contacts=contacts, after=after, occasion=occasion),)
     )
     return Merged(
-        planned=(*planned, *_extras(card, target_id, after)),
+        planned=(*planned, *_linked(card, target_id, lead, actual, after), *_extras(card, target_id, after)),
         base=after if nothing else None,
         overwrites=tuple(overwrites),
         drift=tuple(f"{card.key}: {code}" for code in drift),
         suppressed=(f"{card.key}: {suppressed}",) if suppressed else (),
         parked_fields=tuple(parked),
     )
+
+
+def _linked(card: DesiredCard, target_id: str, lead: str, actual: Card, after: Base) -> tuple[Planned, ...]:
+    """A lead is linked to a card that stands by an intent of its own: a CRM may refuse that alone, and what was written
+    with it would then be written again, the patient's message too.
+    """
+    if not lead:
+        return ()
+    update = UpdateCard(entity=card.entity, id=target_id, lead=lead, seen=actual)
+    return (Planned(card=card.key, action=update, after=msgspec.structs.replace(after, lead=lead)),)
 
 
 def actual_values(value: Value) -> tuple[str, ...]:

@@ -279,3 +279,23 @@ def test_a_task_that_belongs_to_a_stage_comes_only_with_it(stands: str, tasks: i
     )
     done = merged(card, own, make_deal(key="k", code=stands))
     assert len([each for each in done.planned if each.marker]) == tasks
+
+
+def test_a_lead_is_linked_apart_so_that_its_refusal_takes_nothing_else_along() -> None:
+    """Else the base would stay behind what was written, and the message would go out again (simulated seed 27)."""
+    card = wished(Phase.CONFIRMED, lead="900", fields={"F": FieldWish(value="a")})
+    own = OwnCard(
+        key=KEY, role=Role.VISIT, entity=card.entity, target_id="700", base=phase_base(Phase.UPCOMING)
+    )
+    first, second = merged(card, own, make_deal()).planned
+    assert isinstance(first.action, UpdateCard)
+    assert (first.action.fields, first.action.stage, first.action.lead) == (
+        {"F": "a"},
+        stage("CONFIRMED"),
+        "",
+    )
+    assert isinstance(second.action, UpdateCard)
+    assert (second.action.fields, second.action.stage, second.action.lead) == ({}, None, "900")
+    assert first.after is not None
+    assert second.after is not None
+    assert (first.after.lead, second.after.lead) == ("", "900")
