@@ -61,7 +61,7 @@ class Scene:
         self.booked = [(patient, starts_at) for patient, starts_at, _ in booked]
         run = world.engine.run
         self.questions = {item.wish.question for item in run.journal.reviews()} if run else set()
-        self.parked = list(run.journal.parked()) if run else []
+        self.asked = {item.wish.rule for item in run.journal.reviews()} if run else set()
 
     def cards_of(self, line: Line) -> list[CardView]:
         """The living cards of a visit: those that were not closed for another one of the same visit. A card that was
@@ -167,7 +167,10 @@ def _doubled(scene: Scene) -> Iterator[Violation]:
 
 
 def _orphans(scene: Scene) -> Iterator[Violation]:
-    """Whatever we made is somebody's."""
+    """Whatever we made is somebody's; and nobody is asked about a deletion that was none."""
+    if not scene.did("delete", "merge"):
+        for rule in scene.asked & {"deleted_visit", "deleted_contact", "deleted_enquiry"}:
+            yield Violation("no card is taken for deleted", f"staff are asked: {rule}")
     there = {*scene.world.mis.now_there, *scene.world.mis.deleted}
     for card in scene.cards:
         if card.ours and not card.key:
@@ -224,8 +227,8 @@ def _fields(scene: Scene) -> Iterator[Violation]:
                 f"{card.entity} {card.id}: COMMENTS is {card.fields.get('COMMENTS')!r}, not {wanted!r}",
             )
     for line in scene.lines:
-        if line.last.starts_at < scene.now - PAST:
-            continue
+        if line.vanished or line.last.starts_at < scene.now - PAST:
+            continue  # of a deleted row nobody knows what was changed last
         for card in scene.cards_of(line):
             yield from _clinic_fields(line, card, touched[card.id])
 
@@ -238,7 +241,7 @@ def _clinic_fields(line: Line, card: CardView, touched: int) -> Iterator[Violati
             "the clinic's fields", f"deal {card.id} shows {shown}, the visit starts at {last.starts_at}"
         )
     reason = card.fields.get("Причина отмены") or ""
-    if not line.vanished and reason != (last.cancel_reason if last.cancelled_at else ""):
+    if reason != (last.cancel_reason if last.cancelled_at else ""):
         yield Violation("the clinic's fields", f"deal {card.id} gives {reason!r} for {last.cancel_reason!r}")
     doctor = last.doctor.name if last.doctor else ""
     if touched < 3 and card.fields.get("Врач") != doctor:

@@ -90,6 +90,7 @@ class Life:
         acts: Sequence[tuple[Callable[[], None], int]] = (
             (lambda: self._book(self._chance.uniform(0.1, 5)), 8),
             (self._walk_in, 2),
+            (self._family_books, 2),
             (self._book_badly, 1),
             (self._move_to_new_row, 4),
             (self._move_in_row, 3),
@@ -185,6 +186,18 @@ class Life:
             record, f"appointment {number} of patient {patient.id} booked for {starts_at:%d.%m %H:%M}{after}"
         )
         return record
+
+    def _family_books(self) -> None:
+        """Two patients on one phone are booked at once, and somebody on that phone had asked before."""
+        phones = [phone for patient in self._mis.patients() for phone in patient.phones[:1]]
+        shared = [phone for phone in phones if phones.count(phone) > 1]
+        if shared:
+            phone = self._chance.choice(shared)
+            self._did(
+                "lead", "lead", self._crm.lead("Мария", phone.e164, CLAIM_STAGE), f"{phone.e164} (family)"
+            )
+            for patient in [each for each in self._mis.patients() if each.phones[:1] == (phone,)]:
+                self._book(self._chance.uniform(0.5, 4), patient)
 
     def _book_badly(self) -> None:
         """A row that no reader understands, until somebody corrects it."""

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import update
 
 from kreslo.connectors.errors import OutageError
-from kreslo.connectors.model import ById, Found, Outcome, OutcomeKind
+from kreslo.connectors.model import Found, Outcome, OutcomeKind
 from kreslo.decisions import contacts, decide
 from kreslo.decisions.chains import Chain
 from kreslo.journal import BridgeJournal
@@ -118,8 +118,7 @@ def act_on_an_empty_answer(patch: Patch) -> None:
             await ask(self, asked)
         except OutageError:
             now = self._target._clock.now()
-            self.found.update({each: Found(each, (), now) for each in asked if isinstance(each, ById)})
-            await ask(self, [each for each in asked if each not in self.found])
+            self.found.update({each: Found(each, (), now) for each in asked if each not in self.found})
 
     patch.setattr(finding.Finder, "ask", trusting)
 

@@ -14,6 +14,9 @@ from tests.simulation.crashes import Crash, Crashes
 LATEST = 58.0
 """A portal cuts a request off at 60 seconds: what it has not done by then it never does."""
 
+_BLACKOUT = 0.3
+"""How many times as often as a fault the CRM goes away altogether."""
+
 FAULTS: tuple[tuple[str, int], ...] = (
     ("refused", 3),
     ("before", 3),
@@ -29,7 +32,7 @@ FAULTS: tuple[tuple[str, int], ...] = (
 
 
 class Network(httpx.AsyncBaseTransport):
-    """`rate`: how often a request meets a fault. `trace`: a digest of all that was said and when; `writes`: requests that could
+    """`rate`: how often a request meets a fault; `down_until`: nobody answers before that monotonic instant. `trace`: a digest of all that was said and when; `writes`: requests that could
     change something.
     """
 
@@ -49,6 +52,7 @@ class Network(httpx.AsyncBaseTransport):
         self._crashes = crashes
         self._tell = tell
         self.rate = 0.0
+        self.down_until = 0.0
         self.trace = hashlib.sha256()
         self.requests = 0
         self.writes = 0
@@ -68,6 +72,12 @@ class Network(httpx.AsyncBaseTransport):
         fault = self._fault()
         if fault:
             self._tell(f"network: {fault} strikes {_what(request, body)}")
+        if self._chance.random() < self.rate * _BLACKOUT:
+            # In the middle of a turn, and for about as long as reads are tried again.
+            self.down_until = self._clock.monotonic() + self._chance.uniform(20, 150)
+            self._tell("network: the CRM goes away for a moment")
+        if self._clock.monotonic() < self.down_until:
+            raise httpx.ConnectError("connection refused")
         if fault == "refused":
             raise httpx.ConnectError("connection refused")
         if fault == "before":

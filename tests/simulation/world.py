@@ -113,9 +113,18 @@ class World:
         self.network.rate = self.chance.choice((0.0, 0.03, 0.1, 0.25))
         self.crashes.rate = self.chance.choice((0.0, 0.002, 0.006))
         self.crashes.locked_rate = self.chance.choice((0.0, 0.0, 0.01))
+        for _ in range(self.chance.choice((0, 0, 1, 3))):
+            self.clock.plan(self.chance.uniform(10, 90000), self._outage)
         if self.chance.random() < 0.2:
             wrong_by = self.chance.choice((-90.0, 40.0, 300.0))
             self.clock.plan(self.chance.uniform(100, 80000), lambda: self._jump(wrong_by))
+
+    def _outage(self) -> None:
+        if not self.source.failing:
+            return  # calm
+        minutes = self.chance.uniform(1, 90)
+        self.tell(f"network: the CRM is away for {minutes:.0f} minutes")
+        self.network.down_until = self.clock.monotonic() + minutes * 60
 
     def _jump(self, wrong_by: float) -> None:
         self.tell(f"Kreslo's clock is wrong by {wrong_by:.0f} s")
@@ -125,6 +134,7 @@ class World:
         self.tell("calm")
         self.network.rate = self.crashes.rate = self.crashes.locked_rate = 0.0
         self.source.failing = False
+        self.network.down_until = 0.0
         self.crm.portal.faults.clear()
 
     async def _drive(self, seconds: float, *, until_settled: bool = False) -> None:
