@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from kreslo.connectors.contract import Target
-from kreslo.connectors.errors import ErrorKind, KresloError
+from kreslo.connectors.errors import DataError, ErrorKind, KresloError
 from kreslo.connectors.model import (
     AddNote,
     AddTask,
+    ById,
     ByKey,
     ByMarker,
     Card,
@@ -18,10 +19,13 @@ from kreslo.connectors.model import (
     Lookup,
     Outcome,
     OutcomeKind,
+    UpdateCard,
+    Value,
 )
 from kreslo.connectors.seams import Chance, Clock
 from kreslo.journal import BridgeJournal
 from kreslo.journal.model import Intent
+from kreslo.merging.fields import as_tuple
 from kreslo.sync.threads import Threads
 
 log = structlog.get_logger(__name__)
@@ -103,12 +107,49 @@ class Deliverer:
             )
         }
         for intent in unknown:
-            applied, target_id = _verdict(intent, [answers.get(lookup, ()) for lookup in lookups[intent.id]])
+            found = [answers.get(lookup, ()) for lookup in lookups[intent.id]]
+            applied, target_id = self._verdict(intent, found)
             log.info("probed", intent=intent.id, applied=applied)
             await self._threads.run(
                 self._journal.resolve, intent.id, applied=applied, target_id=target_id, now=self._clock.now()
             )
         return len(unknown)
+
+    def _verdict(self, intent: Intent, answers: list[tuple[Card, ...]]) -> tuple[bool, str]:
+        """Whether it was applied, and the id. An update was if the card is as it would have made it; if not, it is decided
+        anew from the card as it is.
+        """
+        action = intent.action
+        for cards in answers:
+            for card in cards:
+                if isinstance(action, CreateCard) and card.key != action.key:
+                    continue
+                try:
+                    stands = not isinstance(action, UpdateCard) or self._stands(action, card)
+                except DataError:
+                    stands = False  # a value that its field cannot hold (any more)
+                if stands:
+                    return True, card.id
+        return False, ""
+
+    def _stands(self, action: UpdateCard, card: Card) -> bool:
+        """Whether the card is as the update would have left it."""
+
+        def there(code: str) -> Value:
+            return self._target.canonical(action.entity, code, card.fields.get(code))
+
+        fields = all(
+            self._target.canonical(action.entity, code, value) == there(code)
+            for code, value in action.fields.items()
+        )
+        many = all(
+            set(change.add) <= set(held) and not set(change.remove) & set(held)
+            for code, change in action.multi.items()
+            for held in [as_tuple(there(code))]
+        )
+        stage = action.stage is None or card.stage == action.stage
+        contacts = action.contacts is None or card.contacts == action.contacts
+        return fields and many and stage and contacts and action.lead in {"", card.lead}
 
 
 def _questions(intent: Intent) -> list[Lookup]:
@@ -118,16 +159,4 @@ def _questions(intent: Intent) -> list[Lookup]:
         return [CreatedSince(action.entity, since), ByKey(action.entity, action.key)]
     if isinstance(action, AddNote | AddTask):
         return [ByMarker(action.entity, action.id, action.marker, task=isinstance(action, AddTask))]
-    return []
-
-
-def _verdict(intent: Intent, answers: list[tuple[Card, ...]]) -> tuple[bool, str]:
-    """Whether it was applied, and the id. An update needs no verdict: it is decided anew from the card as it is."""
-    action = intent.action
-    for cards in answers:
-        for card in cards:
-            if isinstance(action, CreateCard) and card.key == action.key:
-                return True, card.id
-            if isinstance(action, AddNote | AddTask):
-                return True, card.id
-    return False, ""
+    return [ById(action.entity, action.id)]

@@ -4,10 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from kreslo.connectors.errors import OutageError
-from kreslo.connectors.model import Change, CreateCard, Entity, Outcome, OutcomeKind
+from kreslo.connectors.model import (
+    Card,
+    Change,
+    CreateCard,
+    Entity,
+    Found,
+    Lookup,
+    MultiChange,
+    Outcome,
+    OutcomeKind,
+    StageRef,
+    UpdateCard,
+    Value,
+)
 from kreslo.connectors.testing.clock import DAY, HandClock
 from kreslo.journal.model import Intent, IntentState
 from kreslo.sync.delivering import Deliverer
@@ -49,8 +63,15 @@ class Crm:
     batch_size = 50
     settle_seconds = 75.0
 
-    def __init__(self) -> None:
+    def __init__(self, *cards: Card) -> None:
         self.sent = 0
+        self.cards = cards
+
+    def canonical(self, _entity: Entity, _code: str, value: Value) -> Value:
+        return value
+
+    async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
+        return [Found(lookup, self.cards, DAY) for lookup in lookups]
 
     async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
         self.sent += len(changes)
@@ -69,3 +90,48 @@ async def test_outcomes_that_a_locked_journal_could_not_take_are_written_later_a
     assert await deliverer.send() == []
     assert journal.settled == [["i1"]]
     assert crm.sent == 1
+
+
+class Doubtful:
+    """A journal with one update that got no answer."""
+
+    def __init__(self, action: UpdateCard) -> None:
+        self.intent = msgspec.structs.replace(INTENT, action=action, state=IntentState.UNKNOWN)
+        self.resolved: list[tuple[bool, str]] = []
+
+    def unknowns(self, _now: datetime, _limit: int) -> list[Intent]:
+        return [self.intent]
+
+    def resolve(self, _intent: str, *, applied: bool, target_id: str, now: datetime) -> None:
+        self.resolved.append((applied, target_id))
+
+
+CLOSED = StageRef("1", "LOSE")
+UPDATE = UpdateCard(
+    entity=Entity.DEAL, id="7", stage=CLOSED, fields={"F": "a"}, multi={"PHONE": MultiChange(add=("1",))}
+)
+AS_WRITTEN = Card(entity=Entity.DEAL, id="7", stage=CLOSED, fields={"F": "a", "PHONE": ("1", "2")})
+VERDICTS = [
+    ("the card is as the update leaves it", (AS_WRITTEN,), (True, "7")),
+    ("another stage", (msgspec.structs.replace(AS_WRITTEN, stage=StageRef("1", "NEW")),), (False, "")),
+    (
+        "another value",
+        (msgspec.structs.replace(AS_WRITTEN, fields={"F": "b", "PHONE": ("1",)}),),
+        (False, ""),
+    ),
+    ("a number is missing", (msgspec.structs.replace(AS_WRITTEN, fields={"F": "a"}),), (False, "")),
+    ("the card is gone", (), (False, "")),
+]
+
+
+@pytest.mark.parametrize(
+    ("cards", "verdict"), [row[1:] for row in VERDICTS], ids=[row[0] for row in VERDICTS]
+)
+async def test_an_update_without_an_answer_was_applied_if_the_card_is_as_it_leaves_it(
+    cards: tuple[Card, ...], verdict: tuple[bool, str]
+) -> None:
+    # Else a stage of our own would be taken for staff's when the next decision goes back on it (simulated seed 109).
+    journal, chance = Doubtful(UPDATE), None
+    deliverer = Deliverer(journal, Crm(*cards), HandClock(), chance, InPlace())  # type: ignore[arg-type]
+    assert await deliverer.probe() == 1
+    assert journal.resolved == [verdict]
