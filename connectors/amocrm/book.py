@@ -11,9 +11,9 @@ import msgspec
 
 from connectors.amocrm.cards import key_of, leads_of, linked, name_of, phone_texts, phones_of
 from connectors.amocrm.entities import CONTACT, Kind
-from connectors.amocrm.fields import comparable, phones_in
 from connectors.amocrm.schema import Schema
 from kreslo.connectors.model import Entity
+from kreslo.connectors.numbers import comparable, phones_in
 from kreslo.records import Phone
 
 

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.amocrm.entities import DEAL, Kind
-from connectors.amocrm.fields import decode, phones_in
+from connectors.amocrm.fields import decode
 from connectors.amocrm.schema import CONTACT_NAME, PHONE, TITLE, Schema
 from connectors.amocrm.wire import embedded
 from kreslo.connectors.model import Card, Entity, FieldType, Semantic, StageRef, Value
+from kreslo.connectors.numbers import phones_in
 from kreslo.records import Phone
 
 WIRE_ROW = "row:"

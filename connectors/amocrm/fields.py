@@ -1,26 +1,32 @@
 """Field values: from ours to the wire, back, and what the account will make of ours (`canonical`)."""
 
-import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import lru_cache
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import msgspec
 
-from kreslo.connectors.errors import DataError
 from kreslo.connectors.model import FieldDef, FieldType, Value
-from kreslo.records import Phone
-from kreslo.records.phones import last_ten, parse_phones
+from kreslo.connectors.values import (
+    as_tuple,
+    boolean_of,
+    clean,
+    cleaned,
+    contacts_of,
+    date_of,
+    decimal_of,
+    instant_of,
+    option_of,
+    rounded_of,
+    single,
+    text_of,
+)
 
 _CENT = Decimal("0.01")
 _NAME_LENGTH = 250
 _DIGITS = 6  # after the point of a number
-_KEPT = 20_000
-_FEWEST = 7  # digits of a number worth comparing
 _NOON = time(12)
 
 LISTS = (FieldType.PHONE, FieldType.EMAIL)
@@ -52,7 +58,7 @@ def canonical(field: Field, value: Value, zone: tzinfo) -> Value:
     if definition.multiple:
         several = (_CANONICAL[definition.type](field, one, zone) for one in as_tuple(value))
         return tuple(dict.fromkeys(str(one) for one in several if one is not None)) or None
-    return _CANONICAL[definition.type](field, _single(field, value), zone)
+    return _CANONICAL[definition.type](field, single(field.name, field.definition, value), zone)
 
 
 def encode(field: Field, value: Value, zone: tzinfo) -> list[dict[str, Any]] | None:
@@ -78,62 +84,13 @@ def decode(field: Field, values: Sequence[Any], zone: tzinfo) -> Value:
     return read[0]
 
 
-def contacts_of(kind: FieldType, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Numbers as E.164 (a text that is no number stays as it is), addresses in lower case; each once."""
-    if kind is FieldType.PHONE:
-        return tuple(dict.fromkeys(one for text in texts if (one := neutral_phone(text))))
-    return tuple(dict.fromkeys(one for text in texts if (one := clean(text).lower())))
-
-
-def clean(text: str) -> str:
-    """Without control characters and lone surrogates, with plain line ends, without space around."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (char for char in plain if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
-    return "".join(kept).strip()
-
-
-def as_tuple(value: Value) -> tuple[str, ...]:
-    if value is None or value == "":
-        return ()
-    return value if isinstance(value, tuple) else (_text_of(value),)
-
-
-# --- telephone numbers ------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=_KEPT)
-def phones_in(text: str) -> tuple[Phone, ...]:
-    return parse_phones(text)
-
-
-def neutral_phone(text: str) -> str:
-    """E.164 of the number in a cell's text; the text itself where it holds none, so that it is still seen."""
-    found = phones_in(text)
-    return found[0].e164 if found else text.strip()
-
-
-@lru_cache(maxsize=_KEPT)
-def comparable(text: str) -> str:
-    """The last ten digits, "" for what is too short to be a number: what two spellings of one number share."""
-    digits = last_ten(text)
-    return digits if len(digits) >= _FEWEST else ""
-
-
 # --- ours → canonical -------------------------------------------------------------------------------------------
-
-
-def _single(field: Field, value: Value) -> Any:
-    if isinstance(value, tuple):
-        if field.definition.type is not FieldType.TEXT and len(value) > 1:
-            raise DataError(f"Поле {field.name} хранит одно значение, а их {len(value)}")
-        value = ", ".join(value)
-    return None if value == "" else value
 
 
 def _text(field: Field, value: Any, _: tzinfo) -> Value:
     if value is None:
         return None
-    text = clean(_text_of(value))
+    text = clean(text_of(value))
     if field.wire != "textarea":
         text = re.sub(r"\s*\n\s*", " ", text)  # a line of the card, not a paragraph
     if field.code in {"name", "first_name", "last_name"}:
@@ -141,24 +98,15 @@ def _text(field: Field, value: Any, _: tzinfo) -> Value:
     return text or None
 
 
-def _text_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "Да" if value else "Нет"
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="minutes")
-    return str(value)
-
-
 def _number(field: Field, value: Any, _: tzinfo) -> Value:
-    number = _decimal(field, value)
+    number = decimal_of(field.name, value)
     if number is None:
         return None
-    rounded = round(float(number), _DIGITS)
-    return int(rounded) if rounded.is_integer() else rounded
+    return rounded_of(number, _DIGITS)
 
 
 def _money(field: Field, value: Any, _: tzinfo) -> Value:
-    number = _decimal(field, value)
+    number = decimal_of(field.name, value)
     if number is None:
         return None
     if field.id:
@@ -167,86 +115,24 @@ def _money(field: Field, value: Any, _: tzinfo) -> Value:
     return number.quantize(Decimal(1), ROUND_HALF_UP) or None
 
 
-def _decimal(field: Field, value: Any) -> Decimal | None:
-    if value is None:
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise DataError(f"Поле {field.name}: {value} — не число")
-    try:
-        number = Decimal(str(value).replace(",", ".").replace("\u00a0", "").replace(" ", ""))
-    except InvalidOperation:
-        raise DataError(f"Поле {field.name} — число, а значение нельзя так прочесть") from None
-    if not number.is_finite():
-        raise DataError(f"Поле {field.name}: {value} — не число")
-    return number
-
-
-_YES = frozenset(("y", "yes", "1", "true", "да"))
-_NO = frozenset(("n", "no", "0", "false", "нет"))
-
-
 def _boolean(field: Field, value: Any, _: tzinfo) -> Value:
-    match value:
-        case None:
-            return False  # a flag that was never set reads as one that is not
-        case bool():
-            return value
-        case int() | float() | Decimal():
-            return value != 0
-        case str() if value.strip().lower() in _YES:
-            return True
-        case str() if value.strip().lower() in _NO:
-            return False
-    raise DataError(f"Поле {field.name} — «да» или «нет», а значение нельзя так прочесть")
+    return boolean_of(field.name, value)
 
 
 def _date(field: Field, value: Any, _: tzinfo) -> Value:
-    match value:
-        case None:
-            return None
-        case datetime():
-            return value.date()
-        case date():
-            return value
-        case str():
-            try:
-                return date.fromisoformat(value.strip()[:10])
-            except ValueError:
-                pass
-    raise DataError(f"Поле {field.name} — дата, а значение нельзя так прочесть")
+    return date_of(field.name, value)
 
 
 def _datetime(field: Field, value: Any, _: tzinfo) -> Value:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            value = None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise DataError(f"Поле {field.name} — время с часовым поясом, а значение нельзя так прочесть")
-    return value.astimezone(UTC).replace(microsecond=0)
+    return instant_of(field.name, value)
 
 
 def _enum(field: Field, value: Any, _: tzinfo) -> Value:
-    """The option's title; its id is understood too."""
-    if value is None:
-        return None
-    asked = clean(_text_of(value))
-    options = field.definition.options
-    for title in options.values():
-        if title.strip().casefold() == asked.casefold():
-            return title
-    if asked in options:
-        return options[asked]
-    raise DataError(
-        f"В поле {field.name} нет варианта «{asked}». Добавьте его в amoCRM или исправьте настройку"
-    )
+    return option_of(field.name, field.definition.options, value, "amoCRM")
 
 
 def _reference(_: Field, value: Any, __: tzinfo) -> Value:
-    return None if value is None else clean(_text_of(value)) or None
+    return cleaned(value)
 
 
 _CANONICAL: dict[FieldType, Callable[[Field, Any, tzinfo], Value]] = {
@@ -302,7 +188,7 @@ def _decode_one(field: Field, cell: Mapping[str, Any], zone: tzinfo) -> Value:
         case FieldType.ENUM:
             return str(raw)
         case FieldType.TEXT | FieldType.REFERENCE:
-            return clean(_text_of(raw)) or None
+            return clean(text_of(raw)) or None
         case kind:
             return _CANONICAL[kind](field, raw, zone)
 

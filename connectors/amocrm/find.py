@@ -8,7 +8,7 @@ from connectors.amocrm.book import Book
 from connectors.amocrm.cards import card_of, cells_of, instant, leads_of, name_of, phone_texts, phones_of
 from connectors.amocrm.client import PAGE, Client
 from connectors.amocrm.entities import CONTACT, DEAL, KINDS, Kind, kind_of
-from connectors.amocrm.fields import Field, comparable
+from connectors.amocrm.fields import Field
 from connectors.amocrm.listing import Row, by_ids, changed, listed, server_now
 from connectors.amocrm.options import AmocrmOptions
 from connectors.amocrm.schema import Schema
@@ -28,6 +28,7 @@ from kreslo.connectors.model import (
     Lookup,
     Semantic,
 )
+from kreslo.connectors.numbers import comparable
 from kreslo.connectors.seams import Clock
 from kreslo.records import Phone
 

@@ -11,7 +11,7 @@ from connectors.amocrm.book import Book
 from connectors.amocrm.client import Client
 from connectors.amocrm.entities import DEAL, KINDS, kind_of
 from connectors.amocrm.events import changed_since, parse_hook
-from connectors.amocrm.fields import Field, as_tuple, canonical
+from connectors.amocrm.fields import Field, canonical
 from connectors.amocrm.find import Finder
 from connectors.amocrm.limits import MOST_A_SECOND
 from connectors.amocrm.options import AmocrmOptions
@@ -44,6 +44,7 @@ from kreslo.connectors.model import (
     UpdateCard,
     Value,
 )
+from kreslo.connectors.values import as_tuple
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from connectors.amocrm.cards import RESPONSIBLE, WIRE_ROW
 from connectors.amocrm.entities import DEAL, Kind, kind_of
-from connectors.amocrm.fields import LISTS, Field, as_tuple, canonical, clean, contacts_of, encode, option_id
+from connectors.amocrm.fields import LISTS, Field, canonical, encode, option_id
 from connectors.amocrm.schema import CALLER, CONTACT_NAME, PHONE, Schema
 from kreslo.connectors.errors import ConfigurationError, DataError
 from kreslo.connectors.model import (
@@ -29,6 +29,7 @@ from kreslo.connectors.model import (
     UpdateCard,
     Value,
 )
+from kreslo.connectors.values import as_tuple, clean, contacts_of
 
 _LABEL = "WORK"  # amoCRM's own default for phones and e-mails
 COMPLEX = "leads/complex"

@@ -6,9 +6,9 @@ from typing import Any
 
 from connectors.bitrix24.entities import Kind
 from connectors.bitrix24.fields import decode
-from connectors.bitrix24.numbers import phones_in
 from connectors.bitrix24.schema import Schema
 from kreslo.connectors.model import Card, Entity, FieldType, Semantic, StageRef
+from kreslo.connectors.numbers import phones_in
 from kreslo.records import Phone
 
 _NAME = ("LAST_NAME", "NAME", "SECOND_NAME")

@@ -1,19 +1,30 @@
 """Field values: from ours to the wire, back, and what the portal will make of ours (`canonical`)."""
 
 import html
-import math
 import re
-import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.numbers import neutral_phone
 from kreslo.connectors.errors import DataError
 from kreslo.connectors.model import FieldDef, FieldType, Value
+from kreslo.connectors.values import (
+    as_tuple,
+    boolean_of,
+    clean,
+    cleaned,
+    contacts_of,
+    date_of,
+    decimal_of,
+    instant_of,
+    option_of,
+    rounded_of,
+    single,
+    text_of,
+)
 
 _CENT = Decimal("0.01")
 _TITLE_LENGTH = 255
@@ -52,7 +63,7 @@ def canonical(field: Field, value: Value) -> Value:
             )
             return several or None
         case _:
-            return _CANONICAL[field.definition.type](field, _single(field, value))
+            return _CANONICAL[field.definition.type](field, single(field.name, field.definition, value))
 
 
 def encode(field: Field, value: Value, *, currency: str = "RUB", item: bool = False) -> Any:
@@ -82,37 +93,7 @@ def decode(field: Field, raw: Any) -> Value:
     return _decode_one(field, raw[0] if isinstance(raw, list) and raw else raw)
 
 
-def contacts_of(kind: FieldType, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Numbers as E.164 (a text that is no number stays as it is), addresses in lower case; each once."""
-    if kind is FieldType.PHONE:
-        return tuple(dict.fromkeys(one for text in texts if (one := neutral_phone(text))))
-    return tuple(dict.fromkeys(one for text in texts if (one := clean(text).lower())))
-
-
-def clean(text: str) -> str:
-    """Without control characters and lone surrogates (PHP and MySQL lose the text after them), with plain line ends,
-    without space around.
-    """
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (char for char in plain if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
-    return "".join(kept).strip()
-
-
-def as_tuple(value: Value) -> tuple[str, ...]:
-    if value is None or value == "":
-        return ()
-    return value if isinstance(value, tuple) else (_text_of(value),)
-
-
 # --- ours → canonical -------------------------------------------------------------------------------------------
-
-
-def _single(field: Field, value: Value) -> Any:
-    if isinstance(value, tuple):
-        if field.definition.type is not FieldType.TEXT and len(value) > 1:
-            raise DataError(f"Поле {field.name} хранит одно значение, а их {len(value)}")
-        value = ", ".join(value)
-    return None if value == "" else value
 
 
 def _several(field: Field, value: Value) -> tuple[str, ...]:
@@ -123,7 +104,7 @@ def _several(field: Field, value: Value) -> tuple[str, ...]:
 def _text(field: Field, value: Any) -> Value:
     if value is None:
         return None
-    text = clean(_text_of(value))
+    text = clean(text_of(value))
     if field.code == "COMMENTS":
         text = _without_markup(text)
     if field.code == "TITLE":
@@ -142,28 +123,19 @@ _MARKUP = re.compile(
 )
 
 
-def _text_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "Да" if value else "Нет"
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="minutes")
-    return str(value)
-
-
 def _number(field: Field, value: Any) -> Value:
-    number = _decimal(field, value)
+    number = decimal_of(field.name, value)
     if number is None:
         return None
     if field.wire == "integer":
         if number != number.to_integral_value():
             raise DataError(f"Поле {field.name} — целое число, а значение {number}")
         return int(number)
-    rounded = round(float(number), field.precision)
-    return int(rounded) if rounded.is_integer() else rounded
+    return rounded_of(number, field.precision)
 
 
 def _money(field: Field, value: Any) -> Value:
-    number = _decimal(field, value)
+    number = decimal_of(field.name, value)
     if number is None:
         return None
     amount = number.quantize(_CENT)
@@ -171,86 +143,24 @@ def _money(field: Field, value: Any) -> Value:
     return None if amount == 0 and not field.custom else amount
 
 
-def _decimal(field: Field, value: Any) -> Decimal | None:
-    if value is None:
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise DataError(f"Поле {field.name}: {value} — не число")
-    try:
-        number = Decimal(str(value).replace(",", ".").replace("\u00a0", "").replace(" ", ""))
-    except InvalidOperation:
-        raise DataError(f"Поле {field.name} — число, а значение нельзя так прочесть") from None
-    if not number.is_finite():
-        raise DataError(f"Поле {field.name}: {value} — не число")
-    return number
-
-
 def _boolean(field: Field, value: Any) -> Value:
-    match value:
-        case None:
-            return False  # a flag is never empty once written
-        case bool():
-            return value
-        case int() | float() | Decimal():
-            return value != 0
-        case str() if value.strip().lower() in _YES:
-            return True
-        case str() if value.strip().lower() in _NO:
-            return False
-    raise DataError(f"Поле {field.name} — «да» или «нет», а значение нельзя так прочесть")
-
-
-_YES = frozenset(("y", "yes", "1", "true", "да"))
-_NO = frozenset(("n", "no", "0", "false", "нет"))
+    return boolean_of(field.name, value)
 
 
 def _date(field: Field, value: Any) -> Value:
-    match value:
-        case None:
-            return None
-        case datetime():
-            return value.date()
-        case date():
-            return value
-        case str():
-            try:
-                return date.fromisoformat(value.strip()[:10])
-            except ValueError:
-                pass
-    raise DataError(f"Поле {field.name} — дата, а значение нельзя так прочесть")
+    return date_of(field.name, value)
 
 
 def _datetime(field: Field, value: Any) -> Value:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            value = None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise DataError(f"Поле {field.name} — время с часовым поясом, а значение нельзя так прочесть")
-    return value.astimezone(UTC).replace(microsecond=0)
+    return instant_of(field.name, value)
 
 
 def _enum(field: Field, value: Any) -> Value:
-    """The option's title; its code (`WEB`) is understood too."""
-    if value is None:
-        return None
-    asked = clean(_text_of(value))
-    options = field.definition.options
-    for title in options.values():
-        if title.strip().casefold() == asked.casefold():
-            return title
-    if asked in options:
-        return options[asked]
-    raise DataError(
-        f"В поле {field.name} нет варианта «{asked}». Добавьте его в портале или исправьте настройку"
-    )
+    return option_of(field.name, field.definition.options, value, "портале")
 
 
 def _reference(_: Field, value: Any) -> Value:
-    return None if value is None else clean(_text_of(value)) or None
+    return cleaned(value)
 
 
 _CANONICAL: dict[FieldType, Callable[[Field, Any], Value]] = {

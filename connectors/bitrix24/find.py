@@ -10,7 +10,6 @@ from connectors.bitrix24.cards import card_of, instant, linked, selection
 from connectors.bitrix24.client import Client, accepted
 from connectors.bitrix24.entities import CONTACT, KINDS, LEAD, Kind, kind_of
 from connectors.bitrix24.listing import PAGE, Query, chunks, item_query, one_of, read_all
-from connectors.bitrix24.numbers import comparable
 from connectors.bitrix24.phonebook import Phonebook, row_ends
 from connectors.bitrix24.schema import Schema
 from connectors.bitrix24.wire import Call, rows
@@ -29,6 +28,7 @@ from kreslo.connectors.model import (
     Lookup,
     Semantic,
 )
+from kreslo.connectors.numbers import comparable
 from kreslo.connectors.seams import Clock
 
 _SLACK = timedelta(seconds=5)  # between our clock and the portal's, once their difference has been taken off

@@ -14,8 +14,8 @@ from typing import Any
 from connectors.bitrix24.client import Client, accepted
 from connectors.bitrix24.entities import Kind
 from connectors.bitrix24.listing import PAGE, Query, chunks, read_all, walk
-from connectors.bitrix24.numbers import comparable, is_e164
 from connectors.bitrix24.wire import Call, section
+from kreslo.connectors.numbers import comparable, is_e164
 from kreslo.connectors.seams import Clock
 from kreslo.records.phones import search_forms
 

@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.bitrix24.cards import WIRE_ROW
 from connectors.bitrix24.entities import Kind, kind_of
-from connectors.bitrix24.fields import Field, as_tuple, clean, contacts_of, encode
+from connectors.bitrix24.fields import Field, encode
 from connectors.bitrix24.schema import Schema
 from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError, DataError
@@ -30,6 +30,7 @@ from kreslo.connectors.model import (
     UpdateCard,
     Value,
 )
+from kreslo.connectors.values import as_tuple, clean, contacts_of
 
 _ROW_TYPE = "WORK"  # the portal's own default
 _SUBJECT = 250

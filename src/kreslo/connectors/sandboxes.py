@@ -54,14 +54,24 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceSandbox(Protocol):
-    """A made-up clinic in the MIS's own schema."""
+    """A made-up clinic in the MIS's own schema: `path` is its database file, or the folder that holds all of it."""
+
+    place: str
+    """What the clinic is called in the demo's folder."""
+
+    examples: tuple[str, ...]
+    """What to try first, as arguments of `commands`."""
 
     def create(self, path: Path, *, seed: int, now: datetime, patients: int) -> None:
-        """Make the database file, eight years of history up to `now` and bookings after it."""
+        """Make the clinic where there is none: eight years of history up to `now` and bookings after it."""
         ...
 
     def settings(self, path: Path) -> dict[str, Any]:
         """The connector's options that reach it."""
+        ...
+
+    def environment(self, path: Path) -> dict[str, str]:
+        """The variables by which the demo's mapping reaches it."""
         ...
 
     def leads(self, path: Path, *, seed: int, now: datetime) -> Sequence[Lead]:
@@ -75,7 +85,9 @@ class SourceSandbox(Protocol):
         ...
 
     def commands(self) -> Any:
-        """A typer app with what a person can do in the clinic by hand: book, move, cancel, arrive, finish, show."""
+        """A typer app with what a person can do in the clinic by hand: book, move, cancel, arrive, finish, show. Each
+        command takes the clinic's path as `--clinic`.
+        """
         ...
 
 

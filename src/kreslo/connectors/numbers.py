@@ -1,4 +1,4 @@
-"""Telephone numbers as the portal holds them: texts as typed, compared by us."""
+"""Telephone numbers as a CRM holds them: texts as people typed them, compared by us."""
 
 import re
 from functools import lru_cache
@@ -7,7 +7,7 @@ from kreslo.records import Phone
 from kreslo.records.phones import last_ten, parse_phones
 
 _KEPT = 20_000
-_FEWEST = 7
+_FEWEST = 7  # digits of a number worth comparing
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -17,7 +17,7 @@ def phones_in(text: str) -> tuple[Phone, ...]:
 
 
 def neutral_phone(text: str) -> str:
-    """E.164 of the number in a row's text; the text itself where it holds none, so that it is still seen."""
+    """E.164 of the number in a cell's text; the text itself where it holds none, so that it is still seen."""
     found = phones_in(text)
     return found[0].e164 if found else text.strip()
 
