@@ -14,7 +14,7 @@ import msgspec
 from connectors.helix.sealing import Seal, seal_in
 from kreslo.connectors.contract import Rejected
 from kreslo.connectors.errors import ConfigurationError
-from kreslo.records import Appointment, Enquiry, Patient, Record, RecordKind, RecordRef, ref_of
+from kreslo.records import Appointment, Enquiry, Entry, Patient, Record, RecordKind, RecordRef, ref_of
 from kreslo.records.codec import decode, encode
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
@@ -370,7 +370,7 @@ def _at(record: Record) -> float | None:
     match record:
         case Appointment(starts_at=starts_at):
             return starts_at.timestamp()
-        case Enquiry(created_at=created_at):
+        case Enquiry(created_at=created_at) | Entry(created_at=created_at):
             return created_at.timestamp()
         case Patient():
             return None

@@ -11,7 +11,7 @@ import msgspec
 from kreslo.connectors.model import Card, Entity, Found, Lookup, StageRef, Value
 from kreslo.decisions.papers import NoteWish, TaskWish
 from kreslo.mapping.model import Phase
-from kreslo.records import Appointment, Enquiry, Patient
+from kreslo.records import Appointment, Enquiry, Entry, Patient
 
 
 class Role(StrEnum):
@@ -22,6 +22,7 @@ class Role(StrEnum):
     ENQUIRY = "enquiry"
     CLAIM = "claim"  # a lead that a visit card was linked to; owned, so that no other visit claims it
     WATCHED = "watched"  # the CRM's own lead, of which only stage and notes are ours
+    CAMPAIGN = "campaign"
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     phone: str = ""
     appointments: tuple[Appointment, ...] = ()
     enquiries: tuple[Enquiry, ...] = ()
+    entries: tuple[Entry, ...] = ()
     family: tuple[Patient, ...] = ()
     family_cards: dict[str, str] = {}
     vanished: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ from kreslo.journal.room import BODY, PHONE, PHONE_CASE, links, patient_case
 from kreslo.records import (
     Appointment,
     Enquiry,
+    Entry,
     Patient,
     Phone,
     Record,
@@ -82,6 +83,7 @@ class Intake(Parking):
             self._touch_patients(conn, fresh, known, marks)
             self._touch_appointments(conn, fresh, known, marks, now)
             self._touch_enquiries(conn, fresh, known, marks, now)
+            self._touch_entries(fresh, known, marks)
             self._unpark(conn, [ref for ref, record in batch.items() if self._case_of(record)])
             self._park_rejected(conn, rejected, now)
             marks.keys |= self._existing(conn, marks.if_known - marks.keys)
@@ -175,7 +177,7 @@ class Intake(Parking):
         """The case that the record belongs to; "" for an enquiry without a phone that could be called back."""
         if isinstance(record, Patient):
             return patient_case(record.id)
-        if isinstance(record, Appointment):
+        if isinstance(record, Appointment | Entry):
             return patient_case(record.patient_id)
         phone = _first_phone(record)
         return "" if phone is None else PHONE_CASE + self._phone_token(phone.e164)
@@ -293,6 +295,15 @@ class Intake(Parking):
         )
         marks.keys |= self._patient_cases_with(conn, tokens)
         self._park_records(conn, [(ref, _NO_PHONE) for ref in unreachable], now, fix=_FIX_PHONE)
+
+    def _touch_entries(
+        self, fresh: Mapping[RecordRef, Record], known: Mapping[RecordRef, _Known], marks: _Marks
+    ) -> None:
+        for ref, record in fresh.items():
+            if not isinstance(record, Entry):
+                continue
+            before = known.get(ref)
+            marks.keys |= {self._case_of(record), *([before.case_key] if before is not None else [])}
 
     def _move_cards(self, conn: Connection, moved: Mapping[RecordRef, tuple[str, str]]) -> None:
         """A card whose appointments all belong to one other patient now goes with them; what was planned for it was

@@ -25,7 +25,7 @@ from kreslo.journal.room import (
     patient_case,
     patient_of,
 )
-from kreslo.records import Appointment, Enquiry, Patient, Record, RecordKind, RecordRef
+from kreslo.records import Appointment, Enquiry, Entry, Patient, Record, RecordKind, RecordRef
 from kreslo.records.codec import decode
 
 
@@ -37,6 +37,7 @@ class _Draft(msgspec.Struct, kw_only=True):
     patient: Patient | None = None
     appointments: list[Appointment] = []
     enquiries: list[Enquiry] = []
+    entries: list[Entry] = []
     vanished: set[str] = set()
     unseen: set[str] = set()
     tokens: set[str] = set()
@@ -56,6 +57,7 @@ class _Draft(msgspec.Struct, kw_only=True):
             phone=self.phone,
             appointments=tuple(sorted(self.appointments, key=lambda each: (each.starts_at, each.id))),
             enquiries=tuple(sorted(self.enquiries, key=lambda each: (each.created_at, each.id))),
+            entries=tuple(sorted(self.entries, key=lambda each: (each.created_at, each.id))),
             family=tuple(self.family[id_] for id_ in sorted(self.family)),
             family_cards=self.family_cards,
             vanished=frozenset(self.vanished),
@@ -116,7 +118,11 @@ class Loading(Room):
                     draft.unseen.add(record.id)
                 if row.gone_at is not None:
                     draft.vanished.add(record.id)
-            elif row.gone_at is None:
+            elif row.gone_at is not None:
+                continue
+            elif isinstance(record, Entry):
+                draft.entries.append(record)
+            else:
                 draft.enquiries.append(record)
 
     # --- what is shared by a phone --------------------------------------------------------------------------------

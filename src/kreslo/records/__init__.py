@@ -1,10 +1,12 @@
 """Canonical records: what the house knows of the clinic, whichever MIS it came from."""
 
 from kreslo.records.model import (
+    RECALL,
     Appointment,
     Branch,
     Doctor,
     Enquiry,
+    Entry,
     Patient,
     Phone,
     PhoneKind,
@@ -17,10 +19,12 @@ from kreslo.records.model import (
 )
 
 __all__ = [
+    "RECALL",
     "Appointment",
     "Branch",
     "Doctor",
     "Enquiry",
+    "Entry",
     "Patient",
     "Phone",
     "PhoneKind",

@@ -27,6 +27,7 @@ class RecordKind(StrEnum):
     PATIENT = "patient"
     APPOINTMENT = "appointment"
     ENQUIRY = "enquiry"
+    ENTRY = "entry"
 
 
 class Phone(msgspec.Struct, frozen=True):
@@ -117,7 +118,33 @@ class Enquiry(msgspec.Struct, frozen=True, kw_only=True, tag="enquiry"):
     changed_at: datetime | None = None
 
 
-Record = Patient | Appointment | Enquiry
+class Entry(msgspec.Struct, frozen=True, kw_only=True, tag="entry"):
+    """The MIS names a patient for something besides a visit: a line of a campaign's list (recommendations, NPS), or an
+    invitation planned for later. `campaign`: which list, `RECALL` for invitations. `created_at`: when the MIS wrote it
+    down. `starts_at`, `ends_at`: of the visit that it speaks of, None where it speaks of none; a visit long ago makes
+    the entry an old one. `closed_at`: when the MIS called it done (booked, or given up).
+    """
+
+    id: str
+    patient_id: str
+    campaign: str
+    created_at: datetime
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    closed_at: datetime | None = None
+    changed_at: datetime | None = None
+    doctor: Doctor | None = None
+    branch: Branch | None = None
+    mark: str = ""  # what the doctor noted for it: which recommendation
+    services: tuple[str, ...] = ()
+    source: str = ""
+    comment: str = ""
+
+
+RECALL = "recall"
+"""The list of the MIS's own invitations («пригласить позже»)."""
+
+Record = Patient | Appointment | Enquiry | Entry
 
 
 class RecordRef(msgspec.Struct, frozen=True, order=True):
@@ -143,4 +170,5 @@ _KINDS: dict[type, RecordKind] = {
     Patient: RecordKind.PATIENT,
     Appointment: RecordKind.APPOINTMENT,
     Enquiry: RecordKind.ENQUIRY,
+    Entry: RecordKind.ENTRY,
 }

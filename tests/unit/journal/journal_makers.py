@@ -24,7 +24,17 @@ from kreslo.decisions.desired import CardRef
 from kreslo.journal import BridgeJournal
 from kreslo.journal.model import CardState, CasePlan, Conflict, Intent, Priority, Settled, Taken
 from kreslo.merging.plan import Planned
-from kreslo.records import Appointment, Enquiry, Patient, Phone, PhoneKind, Record, RecordKind, RecordRef
+from kreslo.records import (
+    Appointment,
+    Enquiry,
+    Entry,
+    Patient,
+    Phone,
+    PhoneKind,
+    Record,
+    RecordKind,
+    RecordRef,
+)
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -50,6 +60,10 @@ def visit(
 
 def enquiry(id_: str = "100", *phones: str, **fields: Any) -> Enquiry:
     return Enquiry(id=id_, created_at=NOW - HOUR, phones=tuple(map(mobile, phones)), **fields)
+
+
+def entry(id_: str = "7", patient_id: str = "1", **fields: Any) -> Entry:
+    return Entry(id=id_, patient_id=patient_id, created_at=NOW - HOUR, **({"campaign": "nps"} | fields))
 
 
 def lead(id_: str, *phones: str, **fields: Any) -> Card:

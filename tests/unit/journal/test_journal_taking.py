@@ -16,6 +16,7 @@ from journal_makers import (
     decide,
     due_keys,
     enquiry,
+    entry,
     load,
     member,
     patient,
@@ -341,3 +342,22 @@ def test_bridges_do_not_see_each_other(journal: Journal, book: BridgeJournal) ->
     assert other.cursor() is None
     assert other.find_cases(phone=MOTHER) == []
     assert journal.bridges() == [("branch", "ident"), ("clinic", "ident")]
+
+
+def test_an_entry_is_its_patients_and_wakes_them(book: BridgeJournal) -> None:
+    take(book, patient("1"))
+    taken = take(book, entry("7", "1"))
+    assert taken.cases == {"patient:1"}
+    assert load(book, "patient:1").entries == (entry("7", "1"),)
+
+
+def test_an_entry_that_is_another_patients_after_all_wakes_both(book: BridgeJournal) -> None:
+    take(book, patient("1"), patient("2"), entry("7", "1"))
+    assert take(book, entry("7", "2")).cases == {"patient:1", "patient:2"}
+    assert (load(book, "patient:1").entries, len(load(book, "patient:2").entries)) == ((), 1)
+
+
+def test_an_entry_that_is_gone_from_the_mis_is_the_patients_no_more(book: BridgeJournal) -> None:
+    take(book, patient("1"), entry("7", "1"))
+    book.vanished([RecordRef(RecordKind.ENTRY, "7")], NOW)
+    assert load(book, "patient:1").entries == ()
