@@ -5,7 +5,16 @@ from datetime import datetime
 from typing import Any
 
 from connectors.amocrm.book import Book
-from connectors.amocrm.cards import card_of, cells_of, instant, leads_of, name_of, phone_texts, phones_of
+from connectors.amocrm.cards import (
+    card_of,
+    cells_of,
+    instant,
+    key_of,
+    leads_of,
+    name_of,
+    phone_texts,
+    phones_of,
+)
 from connectors.amocrm.client import PAGE, Client
 from connectors.amocrm.entities import CONTACT, DEAL, KINDS, Kind, kind_of
 from connectors.amocrm.fields import Field
@@ -360,6 +369,22 @@ async def walk(client: Client, clock: Clock, schema: Schema, book: Book) -> None
     book.until = started
     book.read_at = clock.monotonic()
     book.own_writes = 0
+
+
+async def keys_of(
+    client: Client, clock: Clock, kind: Kind, schema: Schema, book: Book, prefix: str
+) -> dict[str, str]:
+    """The key by id of every card whose key begins with `prefix`."""
+    found: dict[str, str] = {}
+
+    def take(row: Row) -> bool:
+        book.read(kind, row, schema)
+        if (key := key_of(row, kind, schema)).startswith(prefix):
+            found[str(row["id"])] = key
+        return False
+
+    await listed(client, clock, kind, {}, take)
+    return found
 
 
 async def refresh(client: Client, clock: Clock, schema: Schema, book: Book) -> None:

@@ -12,7 +12,7 @@ from connectors.amocrm.client import Client
 from connectors.amocrm.entities import DEAL, KINDS, kind_of
 from connectors.amocrm.events import changed_since, parse_hook
 from connectors.amocrm.fields import Field, canonical
-from connectors.amocrm.find import Finder
+from connectors.amocrm.find import Finder, keys_of
 from connectors.amocrm.limits import MOST_A_SECOND
 from connectors.amocrm.options import AmocrmOptions
 from connectors.amocrm.schema import CONTACT_NAME, PHONE, Schema, load
@@ -140,6 +140,20 @@ class AmocrmTarget:
         async with self._finding:
             finder = Finder(self._client, self._clock, schema, self._options, self._book)
             return await finder.find(lookups)
+
+    async def keys(self, entity: Entity, prefix: str) -> dict[str, str]:
+        """By a walk over all cards of the account, 250 a request: amoCRM has no filter by the beginning of a text. The
+        book learns what it reads on the way.
+        """
+        if entity not in {kind.entity for kind in KINDS}:
+            return {}
+        schema = await self._schema()
+        if schema.key_field(entity) is None:
+            raise ConfigurationError(
+                f"В amoCRM нет поля {self._options.key_field} в {kind_of(entity).russian}: выполните kreslo setup"
+            )
+        async with self._finding:
+            return await keys_of(self._client, self._clock, kind_of(entity), schema, self._book, prefix)
 
     def canonical(self, entity: Entity, code: str, value: Value) -> Value:
         """Raises ConfigurationError before the catalog has been read and for a field that the account does not have,

@@ -15,6 +15,7 @@ from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError
 
 PAGE = 50
+_KEY_PAGES = 8  # asked for at once at first; a longer list asks for more by itself
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +137,29 @@ async def walk(client: Client, queries: Mapping[str, tuple[Query, int]]) -> dict
                 left[name] = max(1, depths[name] - len(keys)) if depths[name] > len(keys) else 2 * len(keys)
         depths = left
     return found
+
+
+async def keys_of(client: Client, kind: Kind, key_field: str, prefix: str) -> dict[str, str]:
+    """The key by id of every card whose key begins with `prefix`. Raises ConfigurationError where the portal dropped
+    the filter, which it does without a word for a field that it does not have.
+    """
+
+    def fits(row: dict[str, Any]) -> bool:
+        if key_field not in row:
+            raise ConfigurationError(
+                f"В портале нет поля {key_field} для карточек «{kind.word}»: выполните kreslo setup"
+            )
+        return str(row[key_field] or "").startswith(prefix)
+
+    # `=%` is LIKE, which knows `%` and `_` besides the text: what it gives too much is left out by `fits`.
+    query = Query(
+        method=kind.method("list"),
+        filter={f"=%{key_field}": f"{prefix}%"},
+        select=("ID", key_field),
+        fits=fits,
+    )
+    found = await walk(client, {kind.word: (query, _KEY_PAGES)})
+    return {str(row["ID"]): str(row[key_field]) for row in found[kind.word]}
 
 
 def one_of(name: str, asked: Iterable[str]) -> Callable[[dict[str, Any]], bool]:

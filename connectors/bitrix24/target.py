@@ -10,7 +10,7 @@ from connectors.bitrix24.entities import CONTACT, DEAL, KINDS, LEAD, kind_of
 from connectors.bitrix24.events import changed_since, parse_hook
 from connectors.bitrix24.fields import Field, canonical
 from connectors.bitrix24.find import Finder
-from connectors.bitrix24.listing import Query, chunks, one_of, read_all
+from connectors.bitrix24.listing import Query, chunks, keys_of, one_of, read_all
 from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.phonebook import Phonebook
 from connectors.bitrix24.schema import Schema, load
@@ -139,6 +139,16 @@ class Bitrix24Target:
         schema = await self._schema()
         finder = Finder(self._client, self._clock, schema, self._options.key_field, self._phonebooks)
         return await finder.find(lookups)
+
+    async def keys(self, entity: Entity, prefix: str) -> dict[str, str]:
+        """Two short fields a card, some thousand cards a request."""
+        schema = await self._schema()
+        if entity not in schema.catalog.key_fields:
+            word = kind_of(entity).word
+            raise ConfigurationError(
+                f"В портале нет поля {self._options.key_field} для карточек «{word}»: выполните kreslo setup"
+            )
+        return await keys_of(self._client, kind_of(entity), self._options.key_field, prefix)
 
     def canonical(self, entity: Entity, code: str, value: Value) -> Value:
         """Raises ConfigurationError before the catalog has been read and for a field that the portal does not have,

@@ -104,6 +104,13 @@ class Target(Protocol):
         """
         ...
 
+    async def keys(self, entity: Entity, prefix: str) -> dict[str, str]:
+        """The external key by id of every card of the entity whose key begins with `prefix`: one walk, not a question a
+        card. Complete, or it raises as `find` does: an absent id counts as gone only after `find` confirms it. Empty for
+        an entity that the CRM has no cards of.
+        """
+        ...
+
     def canonical(self, entity: Entity, code: str, value: Value) -> Value:
         """How the CRM will give this value back, so that its own reformatting is never taken for a human's edit."""
         ...

@@ -255,6 +255,17 @@ class TargetContract:
         found = await rig.target.find([ByKey(Entity.CONTACT, key) for key in [*keys, "mis/patient/none"]])
         assert [[card.key for card in one.cards] for one in found] == [[key] for key in keys] + [[]]
 
+    async def test_all_keys_are_listed_by_their_beginning(self, rig: TargetRig) -> None:
+        wanted = {}
+        for number in range(3):
+            wanted[await self.deal(rig, key=f"mis/appointment/{number}")] = f"mis/appointment/{number}"
+        doubled = await self.deal(rig, key="mis/appointment/1")
+        await self.deal(rig, key="missing/appointment/1")
+        await self.contact(rig)
+        await rig.staff("create", entity="deal", fields={})
+        assert await rig.target.keys(Entity.DEAL, "mis/") == {**wanted, doubled: "mis/appointment/1"}
+        assert list((await rig.target.keys(Entity.CONTACT, "mis/")).values()) == ["mis/patient/1"]
+
     async def test_two_cards_of_one_key_are_both_given(self, rig: TargetRig) -> None:
         ids = [await self.deal(rig), await self.deal(rig)]
         assert [card.id for card in await rig.find(ByKey(Entity.DEAL, "mis/appointment/1"))] == ids
