@@ -13,6 +13,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 help:
 	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
 	@echo "make demo TARGET=amocrm   the same with amoCRM; TARGET=both: two CRMs from one clinic"
+	@echo "make demo SOURCE=helix    a clinic on 1C:Helix instead, which drops files"
 	@echo "make demo ONCE=1     the same, once: import, audit, one line of JSON"
 	@echo "                     SPEED=60 clinic minutes a minute, PATIENTS=6000"
 	@echo "make test            lint and all tests;  make unit: the fast ones;  make lint"
@@ -39,7 +40,7 @@ help:
 install: .venv/.installed
 
 demo: .venv/.installed
-	@$(BIN)/kreslo demo $(if $(TARGET),--crm $(TARGET)) $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
+	@$(BIN)/kreslo demo $(if $(SOURCE),--source $(SOURCE)) $(if $(TARGET),--crm $(TARGET)) $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
 test: lint odbc
 # A file's tests stay in one process: a demo or a portal that they share is started once.

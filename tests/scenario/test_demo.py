@@ -221,6 +221,20 @@ def test_once_ends_with_a_clean_audit(tmp_path: Path) -> None:
     assert set(shown) <= set(counted["by_stage"])
 
 
+def test_a_clinic_that_drops_files_ends_with_a_clean_audit(tmp_path: Path) -> None:
+    command = [*KRESLO, "demo", "--source", "helix", "--once", "--patients", PATIENTS]
+    done = subprocess.run(
+        command, env=ENV, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = json.loads(done.stdout.splitlines()[-1])
+    assert counted["violations"] == 0
+    assert counted["patients"] == int(PATIENTS)
+    assert counted["cards"] == counted["chains"] > 0
+    assert counted["enquiry_cards"] == counted["enquiries"] > 0
+    assert set(counted["by_funnel"]) >= {"Оповещение о визите", "Заявки с сайта"}
+
+
 def _day(days: int) -> str:
     return time.strftime("%d.%m.%Y 12:00", time.localtime(time.time() + days * 86_400))
 

@@ -26,6 +26,9 @@ _GRACE = timedelta(hours=2)
 class HelixSandbox:
     """`SourceSandbox` for Helix: `path` is a folder."""
 
+    place = "helix"
+    examples = ("book", "cancel НОМЕР", "show")
+
     def create(self, path: Path, *, seed: int, now: datetime, patients: int = 6_000) -> None:
         local = now.astimezone(ZONE).replace(tzinfo=None)
         books, history = clinic.made(Random(seed), local, patients)
@@ -38,6 +41,7 @@ class HelixSandbox:
         recent = [visit for visit in books.visits if visit.state == "done"]
         files.completed(drop, books, recent, f"done_{local:%Y-%m-%d_%H%M%S}.csv")
         files.visits(drop, books, local)
+        files.forms(drop, books.forms, local)
 
     def settings(self, path: Path) -> dict[str, Any]:
         return {
@@ -63,6 +67,9 @@ class HelixSandbox:
                 },
             },
         }
+
+    def environment(self, path: Path) -> dict[str, str]:
+        return {"KRESLO_DEMO_DROP": str(path / "drop"), "KRESLO_DEMO_STATE": str(path / "state")}
 
     def leads(self, path: Path, *, seed: int, now: datetime) -> Sequence[Lead]:  # noqa: ARG002  the protocol's
         """None: this clinic's enquiries come by file."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from connectors.helix.sandbox.people import DOCTORS, Person, people
+from connectors.helix.sandbox.people import DOCTORS, Person, caller, people
 from kreslo.connectors.errors import ConfigurationError
 
 ZONE_NAME = "Europe/Moscow"
@@ -80,10 +80,23 @@ def made(chance: Random, now: datetime, count: int) -> tuple[Books, dict[int, li
         for patient in chance.sample(range(1, count + 1), min(count, chance.randint(8, 16))):
             number += 1
             visit = _visit(chance, number, patient, day, "booked")
+            called_off = chance.random() < 0.1
             if visit.start < now - timedelta(minutes=_MINUTES):
-                visit.state = "cancelled" if chance.random() < 0.1 else "done"
+                visit.state = "done"
+            if called_off:
+                visit.state = "cancelled"
             books.visits.append(visit)
+    for hours in range(30, 0, -5):
+        ask(books, chance, now - timedelta(hours=hours))
     return books, history
+
+
+def ask(books: Books, chance: Random, now: datetime) -> Form:
+    """Somebody writes to the site."""
+    number = len(books.forms) + 1
+    form = Form(number, *caller(chance, number), at=now)
+    books.forms.append(form)
+    return form
 
 
 def book(books: Books, chance: Random, now: datetime) -> Visit:

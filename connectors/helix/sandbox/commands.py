@@ -12,7 +12,7 @@ from connectors.helix.sandbox import clinic, files
 from connectors.helix.sandbox.clinic import ZONE
 from connectors.helix.sandbox.people import DOCTORS
 
-Folder = Annotated[Path, typer.Option("--folder", envvar="KRESLO_DEMO_HELIX", help="Папка демо-клиники")]
+Folder = Annotated[Path, typer.Option("--clinic", envvar="KRESLO_DEMO_HELIX", help="Папка демо-клиники")]
 _DEFAULT = Path(".demo/helix")
 
 

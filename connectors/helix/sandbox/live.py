@@ -6,8 +6,7 @@ from pathlib import Path
 from random import Random
 
 from connectors.helix.sandbox import clinic, files
-from connectors.helix.sandbox.clinic import ZONE, Books, Form
-from connectors.helix.sandbox.people import caller
+from connectors.helix.sandbox.clinic import ZONE, Books
 from kreslo.connectors.seams import Clock
 
 
@@ -35,8 +34,7 @@ def turn(path: Path, chance: Random, now: datetime) -> None:
     if done:
         files.completed(drop, books, done, f"done_{now:%Y-%m-%d_%H%M%S}.csv")
     if chance.random() < 0.5:
-        form = Form(len(books.forms) + 1, *caller(chance, len(books.forms) + 1), at=now)
-        books.forms.append(form)
+        form = clinic.ask(books, chance, now)
         clinic.save(path, books)
         files.forms(drop, [form], now)
     if chance.random() < 0.1:

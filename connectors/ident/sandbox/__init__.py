@@ -22,6 +22,12 @@ from kreslo.connectors.seams import Clock
 class IdentSandbox:
     """`SourceSandbox` for iDent: a SQLite file that the source attaches as `dbo`."""
 
+    place = "clinic.db"
+    examples = (
+        'book --name "Иванова Мария Петровна" --phone "+7 900 123-45-67" --at "завтра 10:00"',
+        "show",
+    )
+
     def create(self, path: Path, *, seed: int, now: datetime, patients: int = 6_000) -> None:
         """See `build.create`. Raises ConfigurationError."""
         build.create(path, seed=seed, now=now, patients=patients)
@@ -34,6 +40,9 @@ class IdentSandbox:
                 str(number): {"address": address, "area_code": AREA_CODE} for number, _, address in BRANCHES
             },
         }
+
+    def environment(self, path: Path) -> dict[str, str]:
+        return {"KRESLO_DEMO_CLINIC": self.settings(path)["database"]}
 
     def leads(self, path: Path, *, seed: int, now: datetime) -> Sequence[Lead]:
         """See `leads.leads`. Raises ConfigurationError."""

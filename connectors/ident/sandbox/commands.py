@@ -16,7 +16,13 @@ from connectors.ident.sandbox.views import card, diary
 
 Database = Annotated[
     Path,
-    typer.Option("--database", envvar="KRESLO_DEMO_CLINIC", help="Файл базы демо-клиники", show_default=True),
+    typer.Option(
+        "--clinic",
+        "--database",
+        envvar="KRESLO_DEMO_CLINIC",
+        help="Файл базы демо-клиники",
+        show_default=True,
+    ),
 ]
 DEFAULT_DATABASE = Path(".demo/clinic.db")
 Number = Annotated[int, typer.Argument(metavar="НОМЕР", help="Номер записи")]

@@ -1,6 +1,6 @@
 """kreslo clinic …: what a person can do in the demo clinic by hand. The commands are the connector's own."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,8 +22,8 @@ def add_to(app: typer.Typer) -> None:
         add_help_option=False,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )
-    def clinic(context: typer.Context) -> None:
-        commands(CLINIC)(context.args, prog_name="kreslo clinic")
+    def clinic(context: typer.Context, source: Annotated[str, typer.Option()] = CLINIC) -> None:
+        commands(source)(context.args, prog_name="kreslo clinic")
 
 
 def commands(name: str) -> Any:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kreslo.cli import demo_words
+from kreslo.cli.clinic import CLINIC
 from kreslo.cli.demo_progress import ImportProgress
 from kreslo.cli.endpoints import system_seams
 from kreslo.cli.run import PORT, make_folder
@@ -29,7 +30,7 @@ from kreslo.mapping.load import load
 from kreslo.sandbox.audit import Audit, Moment, audit, rules_of
 from kreslo.sandbox.child import sandbox_process
 from kreslo.sandbox.crm import SandboxCrm
-from kreslo.sandbox.demo import CRMS, SEED, Stage, clinic_sandbox, demo_mapping, environment, make_clinic
+from kreslo.sandbox.demo import CRMS, SEED, Stage, demo_mapping, environment, make_clinic
 from kreslo.service.app import create_app
 from kreslo.service.host import listen, run_together, stop_on_signals
 from kreslo.service.logs import set_up_logs
@@ -74,6 +75,12 @@ def add_to(app: typer.Typer) -> None:
             Literal["bitrix24", "amocrm", "both"],
             typer.Option(help=say("какую CRM показать; both: обе", "the CRM to show; both: side by side")),
         ] = "bitrix24",
+        source: Annotated[
+            str,
+            typer.Option(
+                help=say("чью клинику показать: ident, helix", "whose clinic to show: ident, helix")
+            ),
+        ] = "ident",
         once: Annotated[
             bool,
             typer.Option(
@@ -112,7 +119,7 @@ def add_to(app: typer.Typer) -> None:
         )
         with _folder(folder, once=once) as place:
             set_up_logs(style="json", file=place / "kreslo.log")
-            sound = asyncio.run(play(Stage(folder=place), options))
+            sound = asyncio.run(play(Stage(folder=place, source=source), options))
         if not sound:
             raise typer.Exit(1)
 
@@ -146,7 +153,7 @@ async def play(stage: Stage, options: Options) -> bool:
             make_clinic, stage, now=began, patients=options.patients, fresh=options.fresh
         )
         console.print(demo_words.clinic(stage.clinic, options.patients, made=made))
-        leads = await asyncio.to_thread(clinic_sandbox().leads, stage.clinic, seed=SEED, now=began)
+        leads = await asyncio.to_thread(stage.sandbox.leads, stage.clinic, seed=SEED, now=began)
         shows: list[Show] = []
         started = time.monotonic()
         for place, target in enumerate(options.targets):
@@ -175,7 +182,7 @@ async def play(stage: Stage, options: Options) -> bool:
             if options.once:
                 return await _audited(console, stage, shows, began, seconds)
             urls = [show.url for show in shows]
-            console.print(demo_words.where_to_look(page, urls, stage.clinic, seconds, speed=options.speed))
+            console.print(demo_words.where_to_look(page, urls, _by_hand(stage), seconds, speed=options.speed))
             await _live(stage, shows, stop, running, options)
             return True
         finally:
@@ -193,7 +200,7 @@ async def _open(
         await crm.put_lead(lead)
     console.print(demo_words.crm(target, url, len(leads)))
     os.environ.update(environment(stage, target, made_sandbox(target).settings(url)))
-    path = demo_mapping(target)
+    path = demo_mapping(stage.source, target)
     for line in await set_up(load(path), dry_run=False):
         console.print(f"  [green]+[/] {escape(line)}")
     # The CRM of the demo begins empty each time, so what was told to the last one is forgotten.
@@ -245,7 +252,7 @@ async def _live(
             await show.crm.put_lead(lead)
 
     if options.speed > 0:
-        day = clinic_sandbox().live(
+        day = stage.sandbox.live(
             stage.clinic, seed=SEED, clock=system_seams().clock, speed=options.speed, leads=arrive
         )
         parts.append(asyncio.ensure_future(day))
@@ -258,6 +265,14 @@ async def _live(
     for part in done:
         if not part.cancelled():
             part.result()
+
+
+def _by_hand(stage: Stage) -> list[str]:
+    """The commands to try in the clinic. What is usual is not said in them."""
+    source = [] if stage.source == CLINIC else ["--source", stage.source]
+    usual = stage.clinic == Path(".demo") / stage.sandbox.place
+    place = [] if usual else ["--clinic", str(stage.clinic)]
+    return [" ".join(["kreslo clinic", *source, example, *place]) for example in stage.sandbox.examples]
 
 
 async def _audited(
@@ -285,7 +300,7 @@ async def take_audit(stage: Stage, crm: SandboxCrm, bridge: BridgeRun, began: da
     moments = []
     for moment in (began, now):
         counted = await asyncio.to_thread(
-            clinic_sandbox().census,
+            stage.sandbox.census,
             stage.clinic,
             now=moment,
             past=plan.horizon.past,

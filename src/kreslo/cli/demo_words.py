@@ -38,10 +38,10 @@ def boards(target: str) -> str:
 
 
 def where_to_look(
-    page: str, crm_urls: Sequence[str], clinic_path: Path, seconds: float, *, speed: float
+    page: str, crm_urls: Sequence[str], by_hand: Sequence[str], seconds: float, *, speed: float
 ) -> str:
     crms = "  ".join(f"{url}/" for url in crm_urls)
-    option = "" if clinic_path == Path(".demo/clinic.db") else f" --database {escape(str(clinic_path))}"
+    commands = "\n".join(f"  {escape(command)}" for command in by_hand)
     pace_ru = (
         f"Клиника живёт: час за {60 / speed:.1f} мин." if speed else "Клиника стоит на месте (--speed 0)."
     )
@@ -59,8 +59,7 @@ def where_to_look(
 
 Запишите пациента сами и смотрите на доску:
 
-  kreslo clinic book --name "Иванова Мария Петровна" --phone "+7 900 123-45-67" --at "завтра 10:00"{option}
-  kreslo clinic show{option}          все команды: kreslo clinic --help
+{commands}          все команды: kreslo clinic --help
 
 Ctrl-C останавливает демо.
 """,
@@ -72,8 +71,7 @@ Ctrl-C останавливает демо.
 
 Book a patient yourself and watch the board:
 
-  kreslo clinic book --name "Иванова Мария Петровна" --phone "+7 900 123-45-67" --at "завтра 10:00"{option}
-  kreslo clinic show{option}          all commands: kreslo clinic --help
+{commands}          all commands: kreslo clinic --help
 
 Ctrl-C stops the demo.
 """,

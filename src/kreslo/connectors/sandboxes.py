@@ -56,11 +56,15 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
 class SourceSandbox(Protocol):
     """A made-up clinic in the MIS's own schema: `path` is its database file, or the folder that holds all of it."""
 
-    place: str
-    """What the clinic is called in the demo's folder."""
+    @property
+    def place(self) -> str:
+        """What the clinic is called in the demo's folder."""
+        ...
 
-    examples: tuple[str, ...]
-    """What to try first, as arguments of `commands`."""
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """What to try first, as arguments of `commands`."""
+        ...
 
     def create(self, path: Path, *, seed: int, now: datetime, patients: int) -> None:
         """Make the clinic where there is none: eight years of history up to `now` and bookings after it."""

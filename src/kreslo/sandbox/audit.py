@@ -65,7 +65,7 @@ class Violation(msgspec.Struct, frozen=True, order=True):
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """`cards`: visit cards; `by_stage`: cards of ours by the name of their stage; `claimed`: visit cards made from a
+    """`cards`: visit cards; `by_stage`, `by_funnel`: cards of ours by the name of their stage, of their funnel; `claimed`: visit cards made from a
     lead, or that stood in the CRM before and were taken over; `alone`: visit cards without a contact, which is right only where a person is asked who it is.
     """
 
@@ -78,6 +78,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     cards: int
     enquiry_cards: int
     by_stage: dict[str, int]
+    by_funnel: dict[str, int]
     claimed: int
     alone: int
 
@@ -112,6 +113,7 @@ def audit(cards: Sequence[SeenCard], rules: Rules, *, before: Moment, after: Mom
         cards=len(visits),
         enquiry_cards=len(enquiry_cards),
         by_stage=dict(Counter(card.stage for card in ours).most_common()),
+        by_funnel=dict(Counter(card.funnel for card in ours if card.funnel).most_common()),
         claimed=sum(1 for card in visits.values() if card.lead or not card.ours),
         alone=sum(1 for card in visits.values() if not card.contacts),
     )
@@ -121,18 +123,23 @@ def phases(chain: ChainCensus, rules: Rules, moments: Iterable[datetime]) -> set
     """The phases in which the chain was at these moments, as the census and the calendar say."""
     if chain.state != "upcoming":
         return {Phase(chain.state)}
-    return {_clock_phase(chain.starts_at, rules, moment) for moment in moments}
+    return set().union(*(_clock_phases(chain.starts_at, rules, moment) for moment in moments))
 
 
-def _clock_phase(starts_at: datetime, rules: Rules, moment: datetime) -> Phase:
+def _clock_phases(starts_at: datetime, rules: Rules, moment: datetime) -> set[Phase]:
+    """Where the day itself has no stage, a card stays where the day before put it; one that is made on the day begins
+    where visits to come do.
+    """
     day = starts_at.astimezone(rules.zone).date()
     for phase, back in ((Phase.TODAY, 0), (Phase.TOMORROW, 1)):
-        if phase not in rules.stages:
-            continue
         since = datetime.combine(day - timedelta(days=back), rules.at.get(phase, time(0, 0)), rules.zone)
-        if moment >= since:
-            return phase
-    return Phase.UPCOMING
+        if moment < since:
+            continue
+        if phase in rules.stages:
+            return {phase}
+        if phase is Phase.TODAY and Phase.TOMORROW in rules.stages:
+            return {Phase.UPCOMING, Phase.TOMORROW}
+    return {Phase.UPCOMING}
 
 
 def _doubled_keys(cards: Sequence[SeenCard]) -> Iterator[Violation]:

@@ -16,7 +16,7 @@ _SECTIONS = {Entity.CONTACT: "contacts", Entity.DEAL: "deals", Entity.LEAD: "lea
 
 class SeenCard(msgspec.Struct, frozen=True, kw_only=True):
     """One card of the sandbox. `key`: our external key, "" where it has none. `stage`, `funnel`: their names.
-    `contacts`: ids, the main one first. `phones`: E.164. `lead`: of a deal, the lead it was made from. `closed`: on
+    `contacts`: ids, the main one first. `phones`: E.164; of a card that has none of its own, those in its user fields. `lead`: of a deal, the lead it was made from. `closed`: on
     a stage that ends it. `ours`: the integration's own user made it.
     """
 
@@ -75,6 +75,12 @@ class SandboxCrm:
         return response.json()
 
 
+def _phone_texts(row: Mapping[str, Any]) -> list[str]:
+    """A deal of Bitrix24 has no telephone field: an enquiry's number stands in one that the mapping made."""
+    own = list(row.get("phones", ()))
+    return own or [text for text in row.get("named", {}).values() if isinstance(text, str)]
+
+
 def _seen(entity: Entity, row: Mapping[str, Any], key_field: str, me: str) -> SeenCard:
     return SeenCard(
         entity=entity,
@@ -84,7 +90,7 @@ def _seen(entity: Entity, row: Mapping[str, Any], key_field: str, me: str) -> Se
         stage=str(row.get("stage") or ""),
         closed=row.get("semantic", "P") in {"S", "F"},
         contacts=tuple(str(one) for one in row.get("contact_ids", ())),
-        phones=tuple(phone.e164 for text in row.get("phones", ()) for phone in parse_phones(text)),
+        phones=tuple(phone.e164 for text in _phone_texts(row) for phone in parse_phones(text)),
         lead=str(row.get("lead_id") or ""),
         ours=not me or str(row.get("created_by", me)) == me,
     )

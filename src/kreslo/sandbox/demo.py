@@ -1,5 +1,6 @@
 """The demo's stage: a clinic made up on disk, and what points its mapping at it."""
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from kreslo.connectors.contract import source_connector
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.sandboxes import SourceSandbox
 
-SOURCE = "ident"
 CRMS = {"bitrix24": ("bitrix24",), "amocrm": ("amocrm",), "both": ("bitrix24", "amocrm")}
 """What the demo can be shown with: targets, the first of which is the one that scripts are told of."""
 SEED = 20261101
@@ -25,20 +25,29 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the demo keeps its things."""
+    """Where the demo keeps its things. `source`: the connector whose clinic is shown."""
 
     folder: Path
+    source: str
+
+    @property
+    def sandbox(self) -> SourceSandbox:
+        """Raises ConfigurationError where the source's connector is not installed or ships no clinic."""
+        sandbox: SourceSandbox | None = source_connector(self.source).sandbox
+        if sandbox is None:
+            raise ConfigurationError(f'source "{self.source}" ships no demo clinic')
+        return sandbox
 
     @property
     def clinic(self) -> Path:
-        return self.folder / "clinic.db"
+        return self.folder / self.sandbox.place
 
     @property
     def stamp(self) -> Path:
-        return self.folder / "clinic.json"
+        return self.folder / f"clinic-{self.source}.json"
 
     def journal(self, target: str) -> Path:
-        return self.folder / f"journal-{target}.db"
+        return self.folder / f"journal-{self.source}-{target}.db"
 
     @property
     def log(self) -> Path:
@@ -53,17 +62,12 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         return self.folder / "demo.json"
 
     def clear(self, path: Path) -> None:
-        """Removes a SQLite database with what SQLite keeps beside it."""
+        """Removes a folder with all that is in it, or a SQLite database with what SQLite keeps beside it."""
+        if path.is_dir():
+            shutil.rmtree(path)
+            return
         for suffix in ("", "-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def clinic_sandbox() -> SourceSandbox:
-    """Raises ConfigurationError where the source's connector is not installed or ships no clinic."""
-    sandbox: SourceSandbox | None = source_connector(SOURCE).sandbox
-    if sandbox is None:
-        raise ConfigurationError(f'source "{SOURCE}" ships no demo clinic')
-    return sandbox
 
 
 def make_clinic(stage: Stage, *, now: datetime, patients: int, fresh: bool) -> bool:
@@ -73,36 +77,39 @@ def make_clinic(stage: Stage, *, now: datetime, patients: int, fresh: bool) -> b
         return False
     stage.clear(stage.clinic)
     stage.stamp.unlink(missing_ok=True)
-    clinic_sandbox().create(stage.clinic, seed=SEED, now=now, patients=patients)
+    stage.sandbox.create(stage.clinic, seed=SEED, now=now, patients=patients)
     # Last, so that a clinic that was broken off in the making is made again.
     stage.stamp.write_bytes(msgspec.json.encode(stamp))
     return True
 
 
-_MAPPINGS = {"bitrix24": "demo.yaml", "amocrm": "demo-amocrm.yaml"}
 _SETTINGS = {
     "bitrix24": {"webhook": "KRESLO_DEMO_WEBHOOK"},
     "amocrm": {"address": "KRESLO_DEMO_AMOCRM", "token": "KRESLO_DEMO_AMOCRM_TOKEN"},
 }
 
 
-def demo_mapping(target: str) -> Path:
-    """The demo's mapping to this target: package data in an installed Kreslo, in `mappings/` of a checkout. Raises
-    ConfigurationError where it is in neither.
+def demo_mapping(source: str, target: str) -> Path:
+    """The demo's mapping of this pair: package data in an installed Kreslo, in `mappings/` of a checkout. iDent and
+    Bitrix24 go without saying in its name (demo.yaml, demo-amocrm.yaml, demo-helix.yaml). Raises ConfigurationError
+    where it is in neither.
     """
-    here, name = Path(__file__).resolve(), _MAPPINGS[target]
+    here = Path(__file__).resolve()
+    told = [name for name in (source, target) if name not in {"ident", "bitrix24"}]
+    name = f"{'-'.join(('demo', *told))}.yaml"
     places = [here.with_name(name), here.parents[3] / "mappings" / name]
     for place in places:
         if place.exists():
             return place
-    raise ConfigurationError(f"the demo's mapping is missing; looked for {' and '.join(map(str, places))}")
+    raise ConfigurationError(
+        f"there is no demo of {source} with {target}; looked for {' and '.join(map(str, places))}"
+    )
 
 
 def environment(stage: Stage, target: str, crm_settings: dict[str, Any]) -> dict[str, str]:
     """The variables that the demo's mapping names: where its clinic is, and where its CRM."""
-    clinic = clinic_sandbox().settings(stage.clinic.absolute())
     reached = {variable: str(crm_settings[name]) for name, variable in _SETTINGS[target].items()}
-    return {"KRESLO_DEMO_CLINIC": str(clinic["database"]), **reached}
+    return stage.sandbox.environment(stage.clinic.absolute()) | reached
 
 
 def _read_stamp(path: Path) -> Stamp | None:
