@@ -4,12 +4,15 @@
   are sent again at once. Whether amoCRM keeps the good items of such a request is not documented, so for cards, notes
   and tasks it is looked up first, in a complete listing: what stands is confirmed, only what does not stand is sent.
 - A refusal that names nobody is narrowed down by halves.
-- A request without a clear answer is `UNKNOWN` for all of it, and what was to follow is not sent. After a 504 the next
-  requests are half as large.
+- Several requests are under way at once, so that an account that answers slowly does not slow the pace; of one card
+  never more than one.
+- A request without a clear answer is `UNKNOWN` for all of it, and what has not left by then is not sent. After a 504
+  the next requests are half as large.
 - An update may be several requests. It is confirmed when all have succeeded; every one of them sets a state and none
   adds to it, so it can be sent again whole.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -20,7 +23,7 @@ from connectors.amocrm.client import Answer, Client
 from connectors.amocrm.wire import embedded, masked, sketch
 from connectors.amocrm.writing import COMPLEX, Step, Writer
 from kreslo.connectors.errors import ConfigurationError, DataError, ErrorKind
-from kreslo.connectors.model import Card, Change, CreateCard, Outcome, OutcomeKind, UpdateCard
+from kreslo.connectors.model import Card, Change, CreateCard, Entity, Outcome, OutcomeKind, UpdateCard
 
 _NOT_SENT = Refusal(Verdict.OUTAGE, "не отправлено: предыдущий запрос остался без ответа", 10.0)
 _STOPS = (
@@ -30,6 +33,10 @@ _STOPS = (
 _GONE = Refusal(Verdict.DATA, "Карточки в amoCRM нет: её удалили или объединили с другой.", gone=True)
 _LEAST = 5
 _MOST_COMPLEX = 50
+_IN_FLIGHT = 6
+"""Requests that wait for their answers at once: 5 a second are kept up while an answer takes no longer than 1.2 s, and
+an account that is slower still is not buried under more.
+"""
 
 Standing = Callable[[Sequence[Change]], Awaitable[dict[str, str] | None]]
 """Which of these changes stand in the account already: id by intent. None: it could not be read."""
@@ -43,7 +50,7 @@ class Size:
         self.now = most
 
     def too_heavy(self, sent: int) -> None:
-        self.now = max(min(_LEAST, self._most), min(self.now, sent) // 2)
+        self.now = max(min(_LEAST, self._most), min(self.now, sent // 2))
 
     def fine(self) -> None:
         self.now = min(self._most, self.now + 5)
@@ -62,6 +69,12 @@ class Work(msgspec.Struct):
     @property
     def step(self) -> Step:
         return self.steps[self.done]
+
+    @property
+    def card(self) -> tuple[Entity, str] | None:
+        """The card that it writes to, None where it makes one."""
+        action = self.change.action
+        return None if isinstance(action, CreateCard) else (action.entity, action.id)
 
 
 class Sender:
@@ -108,19 +121,30 @@ class Sender:
         return [outcomes[change.intent] for change in changes]
 
     async def _round(self, works: Sequence[Work]) -> None:
-        """The next step of each, those of one route together."""
+        """The next step of each, those of one route together. Of several changes of one card only the first: the next
+        has its turn when that one is through.
+        """
         routes: dict[str, list[Work]] = {}
+        cards: set[tuple[Entity, str]] = set()
         for work in works:
+            card = work.card
+            if card is not None and card in cards:
+                continue
+            if card is not None:
+                cards.add(card)
             routes.setdefault(work.step.route, []).append(work)
-        for waiting in routes.values():
-            left = waiting
-            while left:
-                part, left = self._part(left)
-                if self._stopped:
-                    for work in part:
-                        work.refusal = _NOT_SENT
-                else:
-                    await self._deliver(part)
+
+        async def carry() -> None:
+            while routes:
+                route = next(iter(routes))
+                part, left = self._part(routes.pop(route))
+                if left:
+                    routes[route] = left
+                await self._deliver(part)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_IN_FLIGHT):
+                group.create_task(carry())
 
     def _part(self, works: list[Work]) -> tuple[list[Work], list[Work]]:
         if works[0].step.solo:
@@ -139,7 +163,8 @@ class Sender:
             return
         first = works[0].step
         items = [item for work in works for item in work.step.items]
-        reply = await self._client.tell(first.verb, first.path, items[0] if first.solo else items)
+        body = items[0] if first.solo else items
+        reply = await self._client.tell(first.verb, first.path, body, unless=self._called_off)
         if isinstance(reply, Answer):
             self._size.fine()
             for work in works:
@@ -156,6 +181,9 @@ class Sender:
             for work in works:
                 work.refusal = reply
 
+    def _called_off(self) -> Refusal | None:
+        return _NOT_SENT if self._stopped else None
+
     async def _narrow(self, works: list[Work], reply: Refusal) -> None:
         """Some of them were refused: who, and what becomes of the others."""
         named = _named(works, reply)
@@ -171,11 +199,7 @@ class Sender:
             return
         half = len(others) // 2
         for part in (others[:half], others[half:]):
-            if self._stopped:
-                for work in part:
-                    work.refusal = _NOT_SENT
-            else:
-                await self._deliver(part)
+            await self._deliver(part)
 
     async def _settle(self, works: list[Work], refusal: Refusal | None) -> list[Work]:
         """Those of the works that surely do not stand; they get `refusal`, where there is one. What may be sent twice

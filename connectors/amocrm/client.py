@@ -4,6 +4,7 @@ Reads are repeated here, a bounded number of times. Writes are sent once; what i
 and whoever asked must look before it sends again.
 """
 
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -40,6 +41,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 Reply = Answer | Refusal
+Unless = Callable[[], Refusal | None] | None
 
 
 class Client:
@@ -88,7 +90,7 @@ class Client:
         query = query_string(params or {})
         where = f"{path}?{query}" if query else path
         for attempt in range(1, _ATTEMPTS + 1):
-            reply = await self._send("GET", where, None)
+            reply = await self._send("GET", where, None, None)
             if isinstance(reply, Answer):
                 return reply
             if reply.verdict not in _AGAIN or attempt == _ATTEMPTS:
@@ -115,26 +117,32 @@ class Client:
 
     # --- writes -----------------------------------------------------------------------------------------------
 
-    async def tell(self, verb: str, path: str, body: Any) -> Reply:
-        """Send once. Never raises for what a reply can say."""
+    async def tell(self, verb: str, path: str, body: Any, *, unless: Unless = None) -> Reply:
+        """Send once. Never raises for what a reply can say. `unless` is asked when its turn has come: where it gives a
+        refusal, nothing is sent.
+        """
         try:
-            return await self._send(verb, path, body)
+            return await self._send(verb, path, body, unless)
         except KresloError as error:  # there is no token to send it with
             return Refusal(Verdict.LOGIN, error.message, error.retry_after or PERMISSION_PAUSE)
 
     # --- requests ---------------------------------------------------------------------------------------------
 
-    async def _send(self, verb: str, path: str, body: Any) -> Reply:
+    async def _send(self, verb: str, path: str, body: Any, unless: Unless) -> Reply:
         token = await self.access.current()
-        reply = await self._once(verb, path, body, token)
+        reply = await self._once(verb, path, body, token, unless)
         if isinstance(reply, Refusal) and reply.verdict is Verdict.LOGIN and await self.access.renewed(token):
-            reply = await self._once(verb, path, body, await self.access.current())  # a 401 was not executed
+            token = await self.access.current()
+            reply = await self._once(verb, path, body, token, unless)  # a 401 was not executed
         return reply
 
-    async def _once(self, verb: str, path: str, body: Any, token: str) -> Reply:
-        if self.blocked:
+    async def _once(self, verb: str, path: str, body: Any, token: str, unless: Unless) -> Reply:
+        if not self.blocked:
+            await self.pace.take()
+        if self.blocked:  # another request may have learnt of it meanwhile
             return Refusal(Verdict.BLOCKED, "", self._block_until - self._clock.monotonic())
-        await self.pace.take()
+        if unless is not None and (called_off := unless()) is not None:
+            return called_off
         content = None if body is None else msgspec.json.encode(body)
         headers = {"Authorization": f"Bearer {token}"}
         if content is not None:

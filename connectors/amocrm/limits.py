@@ -55,11 +55,9 @@ class Pace:
         async with self._turn:
             if not self._lock.held:
                 self._lock.take()
-            now = self._clock.monotonic()
-            if self._next > now:
+            while (now := self._clock.monotonic()) < self._next:  # it may be put off while we wait
                 await self._clock.sleep(self._next - now)
-                now = self._clock.monotonic()
-            self._next = max(self._next, now) + 1.0 / self.rate
+            self._next = now + 1.0 / self.rate
 
     def hold(self, seconds: float) -> None:
         """Nothing is sent for so long: the account has said that it is too much."""
