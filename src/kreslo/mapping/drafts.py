@@ -8,7 +8,7 @@ import msgspec
 from kreslo.connectors.model import FieldType, Semantic
 from kreslo.mapping.expressions import Expression, Template
 from kreslo.mapping.faults import At, Ref
-from kreslo.mapping.model import FamilyPlan, FieldMode, Horizon, Phase, RebookPlan, StatusPlan
+from kreslo.mapping.model import FamilyPlan, FieldMode, Horizon, Phase, RebookPlan, ReconcilePlan, StatusPlan
 
 OnDeleted = Literal["review", "recreate", "ignore"]
 
@@ -148,3 +148,4 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     appointment: AppointmentDraft | None = None
     enquiry: EnquiryDraft | None = None
     exchange: ExchangeDraft | None = None
+    reconcile: ReconcilePlan = ReconcilePlan()

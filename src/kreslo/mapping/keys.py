@@ -3,10 +3,12 @@
 from kreslo.mapping.model import Phase
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "": ("bridge", "language", "source", "target", "horizon", "contact", "appointment", "enquiry", "exchange"),
+    "": ("bridge", "language", "source", "target", "horizon", "contact", "appointment", "enquiry", "exchange",
+         "reconcile"),
     "source": ("connector", "timezone", "every", "cron"),
     "target": ("connector", "abroad"),
     "horizon": ("past", "future"),
+    "reconcile": ("heal", "cards", "percent"),
     "contact": ("scope", "family", "adopt", "on_deleted", "fields"),
     "contact.family": ("by", "phone_on_child"),
     "contact.adopt": ("key_field", "key"),

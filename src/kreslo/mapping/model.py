@@ -218,11 +218,22 @@ class Horizon(msgspec.Struct, frozen=True, kw_only=True):
     future: timedelta = timedelta(days=365)
 
 
+class ReconcilePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """The comparison of MIS, journal and CRM. `heal`: whether the nightly one mends what it finds. `cards`, `percent`: where
+    more than so many cards, or more than this share of those compared, would move, nothing is mended until a person says
+    so.
+    """
+
+    heal: bool = True
+    cards: int = 200
+    percent: int = 10
+
+
 class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     """One bridge, ready to decide with. `source_id` stands in external keys. `fingerprint`: hash of all that the
     mapping means, with the part of the catalog that it uses; when it changes, every case is decided again. `terminal`: every stage of
     the CRM that closes a card (won or lost), used by the guards. `language`: of what staff see. `tickets`: what iDent is served;
-    no decision reads it, and it is no part of the fingerprint.
+    no decision reads it, and it is no part of the fingerprint; nor is `reconcile`.
     """
 
     name: str
@@ -237,6 +248,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     language: Literal["ru", "en"] = "ru"
     tickets: TicketPlan | None = None
+    reconcile: ReconcilePlan = ReconcilePlan()
 
 
 class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):

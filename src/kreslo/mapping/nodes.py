@@ -115,6 +115,16 @@ class Reader:
         self.fault(node, f"{title} must be true or false, not {_kind(node)}")
         return None
 
+    def number(self, node: Node, title: str, *, most: int) -> int | None:
+        """A whole number from 0 to `most`."""
+        value = self.word(node, title)
+        if value is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) > most:
+            self.fault(node, f'{title} must be a whole number from 0 to {most}, not "{value}"')
+            return None
+        return int(value)
+
     def choice(self, node: Node, title: str, among: tuple[Choice, ...]) -> Choice | None:
         value = self.word(node, title)
         if value is None:
@@ -238,6 +248,9 @@ class Section:
         return self.read(
             key, lambda node, title: self.reader.duration(node, title, positive=positive), default
         )
+
+    def number(self, key: str, default: int, *, most: int = 999_999_999) -> int:
+        return self.read(key, lambda node, title: self.reader.number(node, title, most=most), default)
 
     def flag(self, key: str, *, default: bool) -> bool:
         return self.read(key, self.reader.boolean, default)

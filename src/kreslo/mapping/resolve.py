@@ -29,6 +29,7 @@ from kreslo.mapping.model import (
     ClaimPlan,
     ContactPlan,
     EnquiryPlan,
+    ReconcilePlan,
     StageRule,
     TaskPlan,
     TicketPlan,
@@ -74,6 +75,7 @@ def resolved(
         },
         language=draft.language,
         tickets=ticket_plan,
+        reconcile=draft.reconcile,
     )
     return msgspec.structs.replace(bridge, fingerprint=_fingerprint(bridge)), []
 
@@ -239,6 +241,7 @@ def _fingerprint(bridge: Bridge) -> str:
     part = msgspec.structs.replace(
         bridge,
         tickets=None,
+        reconcile=ReconcilePlan(),
         terminal=frozenset(ref for ref in bridge.terminal if ref.funnel in used),
         stage_order={ref: place for ref, place in bridge.stage_order.items() if ref.funnel in used},
     )

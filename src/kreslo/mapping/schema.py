@@ -15,7 +15,7 @@ from kreslo.mapping.drafts import (
 from kreslo.mapping.exchange import read_exchange
 from kreslo.mapping.faults import start_of
 from kreslo.mapping.keys import KEYS
-from kreslo.mapping.model import FamilyPlan, Horizon
+from kreslo.mapping.model import FamilyPlan, Horizon, ReconcilePlan
 from kreslo.mapping.nodes import Reader, Section
 from kreslo.mapping.shapes import on_deleted, read_adopt, read_fields, read_stages, read_task, read_title
 from kreslo.mapping.visits import read_appointment
@@ -53,6 +53,7 @@ def read_draft(reader: Reader, top: Section) -> Draft:
         ),
         enquiry=top.read("enquiry", lambda node, title: _enquiry(reader, node, title, language), enquiry),
         exchange=top.read("exchange", lambda node, title: read_exchange(reader, node, title), exchange),
+        reconcile=top.read("reconcile", lambda node, title: _reconcile(reader, node, title), ReconcilePlan()),
     )
 
 
@@ -64,6 +65,18 @@ def _horizon(reader: Reader, node: Node, title: str) -> Horizon | None:
     return Horizon(
         past=section.duration("past", default.past, positive=False),
         future=section.duration("future", default.future),
+    )
+
+
+def _reconcile(reader: Reader, node: Node, title: str) -> ReconcilePlan | None:
+    section = reader.section(node, title, KEYS["reconcile"])
+    if section is None:
+        return None
+    default = ReconcilePlan()
+    return ReconcilePlan(
+        heal=section.flag("heal", default=default.heal),
+        cards=section.number("cards", default.cards),
+        percent=section.number("percent", default.percent, most=100),
     )
 
 

@@ -88,6 +88,16 @@ BROKEN: list[tuple[str, str, str]] = [
     # --- values ---
     (ENDPOINTS + VISITS + "language: de", "7:11", '`language:` must be one of ru, en, not "de"'),
     (
+        ENDPOINTS + VISITS + "reconcile: {percent: 101}",
+        "7:22",
+        '`percent:` must be a whole number from 0 to 100, not "101"',
+    ),
+    (
+        ENDPOINTS + VISITS + "reconcile: {cards: few}",
+        "7:20",
+        '`cards:` must be a whole number from 0 to 999999999, not "few"',
+    ),
+    (
         ENDPOINTS + VISITS + "horizon: {past: 30}",
         "7:17",
         '`past:` must be a duration such as 30d, 2h, 90m or 5s, not "30"',

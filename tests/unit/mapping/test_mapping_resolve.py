@@ -21,6 +21,7 @@ FULL = (
     ENDPOINTS
     + """\
 horizon: {past: 10d}
+reconcile: {cards: 7}
 language: en
 contact:
   scope: all
@@ -70,6 +71,7 @@ def test_a_bridge_is_the_mapping_in_the_crms_ids() -> None:
     bridge = resolve(read(FULL), CATALOG)
     assert (bridge.name, bridge.source_id, str(bridge.zone)) == ("clinic", "ident", "Europe/Moscow")
     assert (bridge.language, bridge.horizon.past) == ("en", timedelta(days=10))
+    assert (bridge.reconcile.heal, bridge.reconcile.cards, bridge.reconcile.percent) == (True, 7, 10)
 
     contact = bridge.contact
     assert contact is not None
