@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, exists, func, select, update
 
 from kreslo.journal import schema as t
 from kreslo.journal.model import DueCase, Priority
@@ -20,14 +20,9 @@ class Casework(Room):
         for its end.
         """
         self._asked_at = now
-        query = (
-            select(t.cases.c.key, t.cases.c.version, t.cases.c.priority)
-            .where(t.cases.c.bridge == self._bridge, t.cases.c.due_at <= now, ~_blocked())
-            .order_by(t.cases.c.priority, t.cases.c.due_at, t.cases.c.key)
-            .limit(limit)
-        )
         with self._reading() as conn:
-            return [_due(row) for row in conn.execute(query)]
+            asked = {"here": self._bridge, "now": now, "most": limit}
+            return [_due(row) for row in conn.execute(_DUE, asked)]
 
     def next_due(self) -> datetime | None:
         """When the next case is due, those that wait for their intents left out."""
@@ -87,3 +82,12 @@ def _blocked() -> ColumnElement[bool]:
 
 def _due(row: Any) -> DueCase:
     return DueCase(row.key, row.version, Priority(row.priority))
+
+
+# Asked in each turn of the loop: built once.
+_DUE = (
+    select(t.cases.c.key, t.cases.c.version, t.cases.c.priority)
+    .where(t.cases.c.bridge == bindparam("here"), t.cases.c.due_at <= bindparam("now"), ~_blocked())
+    .order_by(t.cases.c.priority, t.cases.c.due_at, t.cases.c.key)
+    .limit(bindparam("most", type_=Integer))
+)

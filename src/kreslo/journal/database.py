@@ -86,10 +86,10 @@ def _begin_sqlite(connection: Connection) -> None:
 @contextmanager
 def explained(url: URL) -> Iterator[None]:
     """Turn the database's own errors into ours, with what to do."""
-    where = file_of(url) or url.render_as_string(hide_password=True)
     try:
         yield
     except OperationalError as error:
+        where = file_of(url) or url.render_as_string(hide_password=True)
         text = str(error.orig)
         if "locked" in text:
             raise OutageError(
@@ -110,6 +110,7 @@ def explained(url: URL) -> Iterator[None]:
     except DatabaseError as error:
         if type(error) is not DatabaseError:
             raise
+        where = file_of(url) or url.render_as_string(hide_password=True)
         raise ConfigurationError(
             f"the journal {where} is damaged or is no Kreslo database: restore it from a copy",
             detail=str(error.orig),

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
     and_,
@@ -54,28 +55,8 @@ class Delivery(Room):
         creation. Contacts that are still to be made are waited for; one that nobody is about to make (refused, or its
         case wants none) is left out, and the case is decided again when it is made after all.
         """
-        query = (
-            select(t.intents, t.cards.c.target_id)
-            .outerjoin(t.cards, _of_card(t.intents))
-            .where(
-                t.intents.c.bridge == self._bridge,
-                t.intents.c.state == IntentState.PLANNED,
-                or_(t.intents.c.due_at.is_(None), t.intents.c.due_at <= now),
-                # A create without an id behind it; anything else with one, or on a card that is not ours.
-                or_(
-                    and_(t.intents.c.creates, t.cards.c.target_id.is_(None)),
-                    and_(
-                        ~t.intents.c.creates, or_(t.cards.c.key.is_(None), t.cards.c.target_id.is_not(None))
-                    ),
-                ),
-                ~_behind(),
-                ~_waiting(),
-            )
-            .order_by(t.intents.c.priority, t.intents.c.id)
-            .limit(limit)
-        )
         with self._reading() as conn:
-            rows = list(conn.execute(query))
+            rows = list(conn.execute(_SENDABLE, {"here": self._bridge, "now": now, "most": limit}))
             intents = [self._intent(row) for row in rows]
             keys = {ref.key for intent in intents for ref in intent.contacts or () if ref.key}
             targets = self._targets(conn, keys)
@@ -128,18 +109,9 @@ class Delivery(Room):
 
     def unknowns(self, now: datetime, limit: int) -> list[Intent]:
         """Those that are to be looked for in the CRM now, the oldest first."""
-        query = (
-            select(t.intents)
-            .where(
-                t.intents.c.bridge == self._bridge,
-                t.intents.c.state == IntentState.UNKNOWN,
-                t.intents.c.due_at <= now,
-            )
-            .order_by(t.intents.c.due_at, t.intents.c.id)
-            .limit(limit)
-        )
         with self._reading() as conn:
-            return [self._intent(row) for row in conn.execute(query)]
+            asked = {"here": self._bridge, "now": now, "most": limit}
+            return [self._intent(row) for row in conn.execute(_UNKNOWN, asked)]
 
     def postpone(self, ids: Collection[str], at: datetime) -> None:
         """Look for these unknowns at `at` (the CRM did not answer the probe)."""
@@ -278,3 +250,34 @@ def _waiting() -> ColumnElement[bool]:
         .correlate(*outer)
     )
     return exists().where(t.waits.c.intent == t.intents.c.id, ~made, or_(making, deciding))
+
+
+# Asked in each turn of the loop: built once, since building them costs more than their answers.
+_SENDABLE = (
+    select(t.intents, t.cards.c.target_id)
+    .outerjoin(t.cards, _of_card(t.intents))
+    .where(
+        t.intents.c.bridge == bindparam("here"),
+        t.intents.c.state == IntentState.PLANNED,
+        or_(t.intents.c.due_at.is_(None), t.intents.c.due_at <= bindparam("now")),
+        # A create without an id behind it; anything else with one, or on a card that is not ours.
+        or_(
+            and_(t.intents.c.creates, t.cards.c.target_id.is_(None)),
+            and_(~t.intents.c.creates, or_(t.cards.c.key.is_(None), t.cards.c.target_id.is_not(None))),
+        ),
+        ~_behind(),
+        ~_waiting(),
+    )
+    .order_by(t.intents.c.priority, t.intents.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_UNKNOWN = (
+    select(t.intents)
+    .where(
+        t.intents.c.bridge == bindparam("here"),
+        t.intents.c.state == IntentState.UNKNOWN,
+        t.intents.c.due_at <= bindparam("now"),
+    )
+    .order_by(t.intents.c.due_at, t.intents.c.id)
+    .limit(bindparam("most", type_=Integer))
+)

@@ -3,11 +3,16 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from kreslo.journal import schema as t
 from kreslo.journal.room import REASON, Room
 from kreslo.records import RecordRef
+
+# Asked after each turn of the loop: built once.
+_QUEUE = select(func.count().label("waiting"), func.min(t.cases.c.due_at).label("oldest")).where(
+    t.cases.c.bridge == bindparam("here"), t.cases.c.due_at <= bindparam("now")
+)
 
 
 class Gauges(Room):
@@ -20,20 +25,13 @@ class Gauges(Room):
         with self._writing() as conn:
             self._save_position(conn, f"flag:{name}", value)
 
-    def due_count(self, now: datetime) -> int:
-        """How many cases are to be decided by now, those included that wait for an intent in flight."""
-        query = select(func.count()).where(t.cases.c.bridge == self._bridge, t.cases.c.due_at <= now)
+    def queue(self, now: datetime) -> tuple[int, datetime | None]:
+        """How many cases are to be decided by now, those included that wait for an intent in flight; and since when the
+        oldest of them has been due.
+        """
         with self._reading() as conn:
-            return int(conn.execute(query).scalar_one())
-
-    def oldest_waiting(self, now: datetime) -> datetime | None:
-        """Since when the oldest case that is due has been due."""
-        query = select(func.min(t.cases.c.due_at)).where(
-            t.cases.c.bridge == self._bridge, t.cases.c.due_at <= now
-        )
-        with self._reading() as conn:
-            at: datetime | None = conn.execute(query).scalar_one()
-            return at
+            row = conn.execute(_QUEUE, {"here": self._bridge, "now": now}).one()
+            return row.waiting, row.oldest
 
     def park_case(self, key: str, version: int, *, reason: str, fix: str, now: datetime) -> None:
         """A case that cannot be decided as it is; it is decided again when something about it changes. If it was marked

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, select
 
 from kreslo.connectors.model import Card, Entity, Event, EventKind, Semantic
 from kreslo.decisions.case import Role
@@ -17,6 +17,12 @@ from kreslo.records import PhoneKind
 EVENTS = "events"
 LEADS = "leads"
 _CLOSED = {Semantic.WON, Semantic.LOST}
+_PENDING = (
+    select(t.events)
+    .where(t.events.c.bridge == bindparam("here"))
+    .order_by(t.events.c.received_at, t.events.c.entity, t.events.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 class Observing(Room):
@@ -151,16 +157,11 @@ class Observing(Room):
 
     def pending_events(self, limit: int = 500) -> list[Event]:
         """What waits in the inbox, the oldest first. It stays there until `done_events`."""
-        query = (
-            select(t.events)
-            .where(t.events.c.bridge == self._bridge)
-            .order_by(t.events.c.received_at, t.events.c.entity, t.events.c.id)
-            .limit(limit)
-        )
         with self._reading() as conn:
+            rows = conn.execute(_PENDING, {"here": self._bridge, "most": limit})
             return [
                 Event(entity=Entity(row.entity), id=row.id, kind=EventKind(row.kind), at=row.at, by=row.by)
-                for row in conn.execute(query)
+                for row in rows
             ]
 
     def done_events(self, events: Sequence[Event]) -> None:

@@ -1,9 +1,10 @@
 """For people: figures, what stands still and why, questions and answers, search."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Row, bindparam, func, select, update
 
 from kreslo.connectors.errors import DataError
 from kreslo.connectors.model import Action, AddNote, AddTask, CreateCard, StageRef
@@ -36,46 +37,53 @@ from kreslo.records import RecordKind
 MAPPING = "mapping"
 CHOICES = frozenset({"link", "new", "never"})
 
+# The figures are asked for after each turn of the loop: built once.
+_HERE = bindparam("here", type_=Integer)
+_STAGED = frozenset({Role.VISIT, Role.ENQUIRY})
+_FEW = select(
+    select(func.count())
+    .where(t.cases.c.bridge == _HERE, t.cases.c.marked)
+    .scalar_subquery()
+    .label("waiting"),
+    select(func.sum(t.cases.c.filtered)).where(t.cases.c.bridge == _HERE).scalar_subquery().label("filtered"),
+    select(func.count())
+    .where(t.reviews.c.bridge == _HERE, t.reviews.c.state == "open")
+    .scalar_subquery()
+    .label("reviews"),
+    select(func.count()).where(t.parked.c.bridge == _HERE).scalar_subquery().label("parked"),
+)
+_STATES = (
+    select(t.intents.c.state, func.count()).where(t.intents.c.bridge == _HERE).group_by(t.intents.c.state)
+)
+_STAGES = (
+    select(t.cards.c.role, t.cards.c.decided_stage, func.count())
+    .where(t.cards.c.bridge == _HERE, t.cards.c.target_id.is_not(None))
+    .group_by(t.cards.c.role, t.cards.c.decided_stage)
+)
+
 
 class People(Settling):
     def counts(self) -> Counts:
+        asked = {"here": self._bridge}
         with self._reading() as conn:
-            here = t.cases.c.bridge == self._bridge
-            waiting = conn.execute(select(func.count()).where(here, t.cases.c.marked)).scalar_one()
-            filtered = conn.execute(select(func.sum(t.cases.c.filtered)).where(here)).scalar_one()
-            reviews = select(func.count()).where(
-                t.reviews.c.bridge == self._bridge, t.reviews.c.state == "open"
-            )
-            parked = select(func.count()).where(t.parked.c.bridge == self._bridge)
-            states = (
-                select(t.intents.c.state, func.count())
-                .where(t.intents.c.bridge == self._bridge)
-                .group_by(t.intents.c.state)
-            )
-            roles = (
-                select(t.cards.c.role, func.count())
-                .where(t.cards.c.bridge == self._bridge, t.cards.c.target_id.is_not(None))
-                .group_by(t.cards.c.role)
-            )
-            stages = (
-                select(t.cards.c.decided_stage, func.count())
-                .where(
-                    t.cards.c.bridge == self._bridge,
-                    t.cards.c.target_id.is_not(None),
-                    t.cards.c.decided_stage != "",
-                    t.cards.c.role.in_([Role.VISIT, Role.ENQUIRY]),
-                )
-                .group_by(t.cards.c.decided_stage)
-            )
-            return Counts(
-                waiting=waiting,
-                intents={row[0]: row[1] for row in conn.execute(states)},
-                reviews=conn.execute(reviews).scalar_one(),
-                parked=conn.execute(parked).scalar_one(),
-                cards={row[0]: row[1] for row in conn.execute(roles)},
-                stages={StageRef(*row[0].split("/", 1)): row[1] for row in conn.execute(stages)},
-                filtered=int(filtered or 0),
-            )
+            few = conn.execute(_FEW, asked).one()
+            states = {row[0]: row[1] for row in conn.execute(_STATES, asked)}
+            rows = list(conn.execute(_STAGES, asked))
+        cards: Counter[str] = Counter()
+        stages: Counter[StageRef] = Counter()
+        for role, stage, count in rows:
+            cards[role] += count
+            if stage and role in _STAGED:
+                stages[StageRef(*stage.split("/", 1))] += count
+        return Counts(
+            waiting=few.waiting,
+            intents=states,
+            reviews=few.reviews,
+            parked=few.parked,
+            cards=dict(cards),
+            stages=dict(stages),
+            filtered=int(few.filtered or 0),
+        )
 
     # --- parked -------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     case,
     delete,
     or_,
@@ -35,6 +36,10 @@ COMMON_PHONE = 25
 """A number that more patients than this have (the clinic's own, a placeholder) makes nobody a family."""
 
 PHONE_CASE = "phone:"
+
+_POSITION = select(cursors.c.value).where(
+    cursors.c.bridge == bindparam("here"), cursors.c.name == bindparam("name")
+)
 
 # What each sealed payload is bound to.
 BODY = b"records.body"
@@ -284,8 +289,7 @@ class Room:
     # --- positions ----------------------------------------------------------------------------------------------
 
     def _position(self, conn: Connection, name: str) -> str | None:
-        query = select(cursors.c.value).where(cursors.c.bridge == self._bridge, cursors.c.name == name)
-        return conn.execute(query).scalar_one_or_none()
+        return conn.execute(_POSITION, {"here": self._bridge, "name": name}).scalar_one_or_none()
 
     def _save_position(self, conn: Connection, name: str, value: str) -> None:
         self._put(conn, cursors, [{"bridge": self._bridge, "name": name, "value": value}])

@@ -247,10 +247,9 @@ class BridgeRun:
     async def _report(self) -> None:
         now = self._clock.now()
         counts = await self._threads.run(self.journal.counts)
-        due = await self._threads.run(self.journal.due_count, now)
+        due, oldest = await self._threads.run(self.journal.queue, now)
         sending = sum(counts.intents.get(state, 0) for state in ("planned", "sending", "retry"))
         unknown = counts.intents.get("unknown", 0)
-        oldest = await self._threads.run(self.journal.oldest_waiting, now)
         self._set(
             ready=self._reader.complete and not self._pause_until,
             waiting=due,

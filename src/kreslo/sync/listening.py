@@ -39,7 +39,8 @@ class Listener:
         pushed = await self._threads.run(self._journal.pending_events)
         events, until = await self._target.events(since)
         seen = await self.accept([*pushed, *events])
-        await self._threads.run(self._journal.done_events, pushed)
+        if pushed:
+            await self._threads.run(self._journal.done_events, pushed)
         await self._threads.run(self._journal.save_event_cursor, until)
         self.started = True
         return seen

@@ -17,12 +17,11 @@ def test_a_flag_is_empty_until_it_is_set(book: BridgeJournal) -> None:
 
 
 def test_the_queue_is_measured(book: BridgeJournal) -> None:
-    assert book.oldest_waiting(NOW) is None
+    assert book.queue(NOW) == (0, None)
     take(book, patient("1"), now=NOW - HOUR)
     take(book, patient("2"))
-    assert book.due_count(NOW) == 2
-    assert book.oldest_waiting(NOW) == NOW - HOUR
-    assert book.due_count(NOW - DAY) == 0
+    assert book.queue(NOW) == (2, NOW - HOUR)
+    assert book.queue(NOW - DAY) == (0, None)
 
 
 def test_a_case_that_cannot_be_decided_waits_for_a_change(book: BridgeJournal) -> None:
