@@ -8,7 +8,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
         --no-emit-index-url --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit lint odbc bench simulate mutants crash proofs lock clean
+.PHONY: help install demo test unit lint odbc bench simulate mutants mutation crash proofs lock clean
 
 help:
 	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test            lint and all tests;  make unit: the fast ones;  make lint"
 	@echo "make simulate SEEDS=200   made-up clinics against faults of all kinds;  SEED=17: that one, told"
 	@echo "make mutants         planted faults, each of which the seeds must find"
+	@echo "make mutation        every line of the decisions and the merging made wrong, one at a time; MODULE=decisions.chains"
 	@echo "make crash           the real process killed in the import; KILLS=3"
 	@echo "make proofs          the contract suite under every switch"
 	@echo "make bench           what reading costs as a clinic's tables grow, and what an import costs amoCRM"
@@ -80,6 +81,10 @@ bench: .venv/.installed
 
 mutants: .venv/.installed
 	@$(BIN)/python -m tests.simulation.mutants $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+# Ten to twenty minutes of two cores; the score and the reasons of what survives are in tests/mutation.
+mutation: .venv/.installed
+	@$(BIN)/python -m tests.mutation.run $(MODULE) $(ARGS)
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: install it with pip or your system's packages"; exit 1; }
