@@ -16,6 +16,11 @@ from cryptography.fernet import Fernet, InvalidToken
 from connectors.bitrix24.answers import PERMISSION_PAUSE, Refusal, Verdict
 from connectors.bitrix24.options import AppOptions
 from kreslo.connectors.errors import ConfigurationError
+from kreslo.connectors.locking import FileLock
+from kreslo.connectors.seams import Clock
+
+_LOCK_TRIES = 120
+_LOCK_PAUSE = 0.25  # seconds
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -64,14 +69,18 @@ class FileTokenStore:
 
 
 class AppAuth:
-    """One application in one portal. Renewed by one at a time."""
+    """One application in one portal. Renewed by one at a time, of all processes and bridges that share its file: a
+    refresh token works once, so a second refresher would be left with a spent one.
+    """
 
-    def __init__(self, options: AppOptions, http: httpx.AsyncClient, store: TokenStore) -> None:
+    def __init__(self, options: AppOptions, http: httpx.AsyncClient, store: TokenStore, clock: Clock) -> None:
         self._options = options
         self._http = http
         self._store = store
+        self._clock = clock
         self._tokens: Tokens | None = None
         self._turn = asyncio.Lock()
+        self._lock = FileLock(options.tokens.with_name(options.tokens.name + ".lock"))
 
     def __repr__(self) -> str:
         return f"AppAuth({self._options.client_id})"
@@ -83,14 +92,28 @@ class AppAuth:
         return await self.renewed("") if self._tokens is None else self._tokens.access
 
     async def renewed(self, stale: str) -> str | Refusal:
-        """A token other than `stale`."""
+        """A token other than `stale`: the one that somebody else has fetched meanwhile, else a new one."""
         async with self._turn:
-            if self._tokens is not None and self._tokens.access != stale:
-                return self._tokens.access
-            refresh = self._tokens.refresh if self._tokens else self._options.first_token
-            if not refresh:
-                return _refused("no_tokens", "приложение не установлено: укажите app.refresh_token")
-            return await self._ask(refresh)
+            if not await self._locked():
+                text = "токены обновляет другой процесс Kreslo, и он не закончил за 30 секунд"
+                return Refusal(Verdict.OUTAGE, "", text, 30.0)
+            try:
+                self._tokens = self._store.load()
+                if self._tokens is not None and self._tokens.access != stale:
+                    return self._tokens.access
+                refresh = self._tokens.refresh if self._tokens else self._options.first_token
+                if not refresh:
+                    return _refused("no_tokens", "приложение не установлено: укажите app.refresh_token")
+                return await self._ask(refresh)
+            finally:
+                self._lock.let_go()
+
+    async def _locked(self) -> bool:
+        for _ in range(_LOCK_TRIES):
+            if self._lock.take():
+                return True
+            await self._clock.sleep(_LOCK_PAUSE)
+        return False
 
     async def _ask(self, refresh: str) -> str | Refusal:
         asked = {

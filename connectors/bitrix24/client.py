@@ -46,7 +46,8 @@ class Client:
     """One portal as one webhook sees it.
 
     `operating`: working time of the methods, and by how much the portal's clock is ahead of ours. `moved_to`: the host
-    that the portal redirected us to, "" while it has not.
+    that the portal redirected us to, "" while it has not. `connector`: the queue of events that our own writes are to be
+    left out of, "" where there is none.
     """
 
     def __init__(self, options: Bitrix24Options, seams: Seams) -> None:
@@ -63,10 +64,11 @@ class Client:
             headers={"Accept": "application/json"},
         )
         self.moved_to = ""
+        self.connector = ""
         self._auth: AppAuth | None = None
         if options.app is not None:
             store = FileTokenStore(options.app.tokens, options.app.key.get_secret_value())
-            self._auth = AppAuth(options.app, self._http, store)
+            self._auth = AppAuth(options.app, self._http, store, seams.clock)
 
     def __repr__(self) -> str:
         return f"Client({masked(self._base)})"
@@ -162,6 +164,9 @@ class Client:
         """Send each call once, at most 50, in order and in one request (calls that may not stand in a batch follow by
         themselves). Never raises for what a reply can say. A call of a parked method is not sent.
         """
+        if self.connector:
+            own = {"auth_connector": self.connector}
+            calls = [msgspec.structs.replace(call, params={**call.params, **own}) for call in calls]
         replies: list[Reply | None] = [None] * len(calls)
         for index, call in enumerate(calls):
             if (parked := self.operating.parked_for(call.method)) > 0:

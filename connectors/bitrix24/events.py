@@ -1,4 +1,4 @@
-"""What changed in the portal: by asking, and by the portal's outgoing webhook.
+"""What changed in the portal: by asking, and by the portal's outgoing webhook. An application's queue: `offline.py`.
 
 Asking sees created and changed cards, whoever changed them and into whichever funnel they moved; it cannot see deleted
 ones. The webhook tells of those too, but a delivery that fails is not repeated (Bitrix24 REST documentation,
@@ -72,15 +72,22 @@ def parse_hook(body: bytes, token: str | None) -> list[Event]:
 
 
 def _events(name: str, pairs: Mapping[str, str]) -> list[Event]:
-    kind, act = _named(name, KINDS)
-    if kind is None or act is None:
+    if _named(name, KINDS)[1] is None:
         return []  # a comment, a task, a company: nothing of ours
-    card = pairs.get("data[FIELDS][ID]", "")
-    if not card.isdecimal():
-        raise DataError(f"В событии {name} нет номера карточки")
     stamp = pairs.get("ts", "")
     at = datetime.fromtimestamp(int(stamp), UTC) if stamp.isdecimal() and len(stamp) <= 10 else None
-    return [Event(entity=kind.entity, id=card, kind=act, at=at)]
+    event = event_of(name, pairs.get("data[FIELDS][ID]", ""), at)
+    if event is None:
+        raise DataError(f"В событии {name} нет номера карточки")
+    return [event]
+
+
+def event_of(name: str, card: str, at: datetime | None) -> Event | None:
+    """What the portal calls `name` (`ONCRMDEALUPDATE`); None where it is of no card of ours, or names no card."""
+    kind, act = _named(name.upper(), KINDS)
+    if kind is None or act is None or not card.isdecimal():
+        return None
+    return Event(entity=kind.entity, id=card, kind=act, at=at)
 
 
 def _named(name: str, kinds: Sequence[Kind]) -> tuple[Kind | None, EventKind | None]:

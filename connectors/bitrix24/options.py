@@ -24,6 +24,7 @@ class AppOptions(BaseModel):
     """A local application without an interface. `portal`: its address; `refresh_token`: of the installation, used once;
     `tokens`: the file that keeps the pair, encrypted with `key` (32 bytes in base64: the journal's own will do);
     `oauth`: the authorization server, which differs by zone (`server_endpoint` of the installation names it).
+    `queue`: the name of the queue of events; two bridges to one portal need two.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -35,6 +36,7 @@ class AppOptions(BaseModel):
     tokens: Path
     refresh_token: SecretStr | None = None
     oauth: str = "https://oauth.bitrix24.tech"
+    queue: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "kreslo"
 
     @field_validator("portal", "oauth")
     @classmethod

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connectors.bitrix24.apply import Pace, send
-from connectors.bitrix24.client import Answer, Client, Reply
+from connectors.bitrix24.client import Answer, Client
 from connectors.bitrix24.entities import CONTACT, DEAL, KINDS, LEAD, kind_of
-from connectors.bitrix24.events import changed_since, parse_hook
+from connectors.bitrix24.events import parse_hook
 from connectors.bitrix24.fields import Field, canonical
 from connectors.bitrix24.find import Finder
+from connectors.bitrix24.hearing import Hearing, hearing_problems
 from connectors.bitrix24.listing import Query, chunks, keys_of, one_of, read_all
+from connectors.bitrix24.offline import FEATURES
 from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.phonebook import Phonebook
 from connectors.bitrix24.schema import Schema, load
@@ -38,7 +40,6 @@ from kreslo.connectors.model import (
 )
 
 _RELOAD_EVERY = 60.0  # seconds between two looks for a field that the portal does not seem to have
-_EVENT_SLACK = timedelta(seconds=5)
 
 
 class Bitrix24Target:
@@ -53,6 +54,7 @@ class Bitrix24Target:
         self._clock = seams.clock
         self._client = Client(options, seams)
         self._pace = Pace(self._client)
+        self._hearing = Hearing(options, self._client, seams.clock)
         self._phonebooks = {
             kind.entity: Phonebook(self._client, seams.clock, kind) for kind in (CONTACT, LEAD)
         }
@@ -76,11 +78,12 @@ class Bitrix24Target:
         """Problems of the webhook, its rights, and the portal's state; in words for a person."""
         try:
             schema = await self._schema(fresh=True)
-            mode, scope, offline = await self._client.ask_all(
+            mode, scope, profile, *features = await self._client.ask_all(
                 [
                     Call("crm.settings.mode.get"),
                     Call("scope"),
-                    Call("feature.get", {"CODE": "rest_offline_extended"}),
+                    Call("profile"),
+                    *(Call("feature.get", {"CODE": code}) for code in FEATURES),
                 ]
             )
         except KresloError as error:
@@ -98,28 +101,12 @@ class Bitrix24Target:
         if isinstance(mode, Answer) and str(mode.result) == "2":
             text = "Портал работает без лидов (простая CRM): созданный лид сразу станет сделкой"
             problems.append(Problem(text, fatal=False))
-        problems += self._hearing(offline)
+        admin = not isinstance(profile, Answer) or section(profile.result).get("ADMIN") is not False
+        problems += hearing_problems(self._options, features, admin=admin)
         if self._client.moved_to:
             text = f"Портал переехал на {self._client.moved_to}: возьмите в нём новый адрес вебхука"
             problems.append(Problem(text, fatal=False))
         return problems
-
-    def _hearing(self, offline: Reply) -> list[Problem]:
-        """How changes of staff are heard, and what is lost without the rest."""
-        if self._options.app is None and self._options.hook_token is None:
-            text = (
-                "Исходящего вебхука нет (hook_token): правки сотрудников видны не сразу, а при опросе раз в несколько "
-                "секунд, об удалении карточки Kreslo узнает, только когда обратится к ней"
-            )
-            return [Problem(text, fatal=False)]
-        extended = isinstance(offline, Answer) and section(offline.result).get("value") == "Y"
-        if self._options.app is not None and not extended:
-            text = (
-                "Тариф портала не даёт очереди событий с подтверждением (rest_offline_extended): изменения "
-                "читаются опросом"
-            )
-            return [Problem(text, fatal=False)]
-        return []
 
     async def setup(self, needed: Needed, *, dry_run: bool) -> list[str]:
         """Make what is missing. Each line is one thing; a line «Не создано: …» is for a person to do."""
@@ -163,11 +150,8 @@ class Bitrix24Target:
 
     async def events(self, since: datetime) -> tuple[list[Event], datetime]:
         """`since` and the instant given back are by our clock; changes of the last seconds may come again."""
-        asked_at = self._clock.now()
         await self._schema()  # its answers tell how the portal's clock stands to ours
-        skew = timedelta(seconds=self._client.skew)
-        least = (since + skew - _EVENT_SLACK).replace(microsecond=0)
-        return await changed_since(self._client, least), max(asked_at, since)
+        return await self._hearing.since(since)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> list[Event]:  # noqa: ARG002 - the contract's
         token = self._options.hook_token

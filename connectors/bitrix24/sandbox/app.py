@@ -79,13 +79,16 @@ class _Rest:
         if request.method.lower() == "batch":
             names += [batch.method_of(command) for _, command in batch.commands(request.params)]
         fault = self._portal.faults.strike(names)
-        if fault is None or fault.commits:
+        slow = fault is not None and fault.kind == "slow"
+        if fault is None or fault.commits or slow:
             try:
                 reply = await handle(self._portal, request, commands=fault.commands if fault else None)
             except CutOffError:
                 await gateway_page("504 Gateway Time-out")(scope, receive, send)
                 return
-            if fault is None:
+            if fault is not None and slow:
+                await self._portal.clock.sleep(fault.hold)
+            if fault is None or slow:
                 await _response(reply)(scope, receive, send)
                 return
         await strike(fault, answer_to(fault), scope, receive, send)

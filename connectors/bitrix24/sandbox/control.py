@@ -15,6 +15,8 @@ from connectors.bitrix24.sandbox.oauth import about
 from connectors.bitrix24.sandbox.portal import ROBOT_USER, Portal, Robot
 from connectors.bitrix24.sandbox.staff import Order
 from connectors.bitrix24.sandbox.state import card_state, state_of
+from connectors.bitrix24.sandbox.switches import TURNED, turn
+from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.sandboxing.control import Act, WrongOrderError, advance, body, lead_of, routes
 from kreslo.connectors.sandboxing.faults import Fault
 
@@ -65,6 +67,7 @@ def control_routes(portal: Portal) -> list[BaseRoute]:
         ("GET", "hooks", control.hooks),
         ("POST", "hooks", control.add_hook),
         ("POST", "install", control.install),
+        ("POST", "switches", control.switches),
     ]
     return routes(acts)
 
@@ -152,6 +155,13 @@ class _Control:
         hook = Handler(id=number, url=asked.url, token=asked.token, events=events)
         self._portal.happenings.handlers.append(hook)
         return {"id": number}
+
+    async def switches(self, request: Request) -> dict[str, Any]:
+        try:
+            turn(self._portal.switches, await body(request, dict[str, Any]))
+        except ConfigurationError as error:
+            raise WrongOrderError(error.message) from error
+        return {name: getattr(self._portal.switches, name) for name in sorted(TURNED)}
 
     async def install(self, request: Request) -> dict[str, Any]:
         return self._portal.tokens.install(str(request.base_url).rstrip("/"))

@@ -87,16 +87,25 @@ async def handle(portal: Portal, request: Request, *, commands: int | None = Non
 
 
 def _authorise(portal: Portal, request: Request) -> None:
+    if portal.switches.closed:
+        raise system_error("PORTAL_DELETED", "Portal was deleted")
+    if not portal.switches.rest_by_plan:
+        raise system_error("ACCESS_DENIED", "REST is available only by subscription.")
     if request.of_app:
         match portal.tokens.state(php.text(request.params.get("auth"))):
             case "expired":
                 raise system_error("expired_token", "The access token provided has expired.")
             case "unknown":
                 raise system_error("NO_AUTH_FOUND", "Wrong authorization data")
-    elif request.code != WEBHOOK_CODE or request.user_id != str(TECHNICAL_USER):
+    elif not _is_webhook(portal, request):
         raise system_error("INVALID_CREDENTIALS", "Invalid request credentials")
     if not portal.switches.scopes:
         raise _no_scope()
+
+
+def _is_webhook(portal: Portal, request: Request) -> bool:
+    known = request.code == WEBHOOK_CODE and request.user_id == str(TECHNICAL_USER)
+    return known and not portal.switches.webhook_expired
 
 
 def _no_scope() -> RestError:
@@ -126,6 +135,8 @@ async def _batch(portal: Portal, request: Request, limit: int | None) -> tuple[d
 def _call(
     portal: Portal, request: Request, name: str, params: Mapping[str, Any]
 ) -> tuple[Answer, dict[str, Any]]:
+    if portal.switches.closed:
+        raise system_error("PORTAL_DELETED", "Portal was deleted")
     method = methods.find(name)
     if method is None:
         raise system_error("ERROR_METHOD_NOT_FOUND", "Method not found!")
@@ -145,8 +156,8 @@ def _call(
     start = php.integer(params["start"]) if "start" in params else None
     cost = cost_of(portal.switches.costs, key) * method.items(own)
     portal.operating.spend(credential, key, clock, cost)
-    portal.happenings.connector = php.text(own.get("auth_connector"))
-    result = method.run(Call(portal, int(request.user_id), credential, own, start))
+    with portal.happenings.caused_by(php.text(own.get("auth_connector"))):
+        result = method.run(Call(portal, int(request.user_id), credential, own, start))
     answer = result if isinstance(result, Answer) else Answer(result)
     return answer, _time(portal, clock, cost, credential, key)
 

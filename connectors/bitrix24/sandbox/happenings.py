@@ -6,10 +6,12 @@ the queue's own `auth_connector` is not put into it. Deliveries go to this machi
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import secrets
 import ssl
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,8 @@ from kreslo.connectors.sandboxing import php
 
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 _TIMEOUT = 5.0
+PING = "ONOFFLINEEVENT"
+"""Told to an online handler when a record comes into an offline queue; it names no card."""
 _PLAIN = ssl.SSLContext(
     ssl.PROTOCOL_TLS_CLIENT
 )  # never used: http on this machine; the default one is slow to make
@@ -61,6 +65,15 @@ class Happenings:
         self._last = 0
         self._turn = asyncio.Lock()
 
+    @contextlib.contextmanager
+    def caused_by(self, connector: str) -> Iterator[None]:
+        """What happens meanwhile is the doing of a call with this `auth_connector`, "" of somebody else."""
+        before, self.connector = self.connector, connector
+        try:
+            yield
+        finally:
+            self.connector = before
+
     def tell(self, name: str, fields: dict[str, Any], at: Any, now: int) -> None:
         """Something has happened: `fields` by their names, the card's number first."""
         data = {"FIELDS": fields}
@@ -76,6 +89,8 @@ class Happenings:
                 row.at = at
                 return
         self._last += 1
+        if any(PING in handler.events for handler in self.handlers):
+            self._waiting.append((PING, {}, int(at.timestamp())))
         self.queue.append(Queued(id=self._last, at=at, name=name, data=data, connector=connector))
 
     def take(self, limit: int, connector: str, *, clear: bool) -> tuple[str | None, list[Queued]]:

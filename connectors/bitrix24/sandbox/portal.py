@@ -21,7 +21,7 @@ ROBOT_USER = 2
 
 WEBHOOK_CODE = "s4ndb0xkreslo0code"
 
-FAULTS = ("timeout", "cut", "lose", "500", "502html", "503", "429", "504html")
+FAULTS = ("timeout", "cut", "lose", "slow", "500", "502html", "503", "429", "504html")
 
 
 class Person(msgspec.Struct, frozen=True):

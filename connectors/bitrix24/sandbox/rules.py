@@ -263,5 +263,7 @@ def _run(portal: Portal, robot: Robot, card: Card, stage: Status) -> None:
         return
     field = portal.fields(card.kind)[robot.field]
     value = values.parse(field, robot.value, portal.zone)
-    if value is not values.DROPPED:
+    if value is values.DROPPED:
+        return
+    with portal.happenings.caused_by(""):  # a robot runs as somebody else, whoever moved the card
         update(portal, card, Draft(fields={field.code: value}), robot.user_id, always=True)

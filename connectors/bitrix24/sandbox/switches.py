@@ -40,8 +40,34 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     crm_mode: Literal[1, 2] = 1
     scopes: tuple[str, ...] = ("crm", "task", "user", "user_basic")
     admin: bool = True
+    plan: str = "basic"
+    rest_by_plan: bool = True
+    closed: bool = False
+    webhook_expired: bool = False
     extended_offline: bool = True
     renamed_to: str = ""
+
+
+TURNED = frozenset(
+    {
+        *("status_set", "phone_search", "request_limit", "work_takes_time", "legacy_total_minus_one"),
+        *("opportunity_alone_manual", "lead_id_on_update", "crm_mode", "scopes", "admin", "plan"),
+        *("rest_by_plan", "closed", "webhook_expired", "extended_offline", "renamed_to"),
+    }
+)
+"""Switches that can be thrown while the sandbox runs; limits and costs have orders of their own."""
+
+
+def turn(switches: Switches, values: dict[str, Any]) -> None:
+    """Throw some while it runs. Raises ConfigurationError, naming the one that is wrong or cannot be turned."""
+    for name in values:
+        if name not in TURNED:
+            raise ConfigurationError(
+                f"no switch {name!r} that can be turned; there are {', '.join(sorted(TURNED))}"
+            )
+    checked = switches_of(values)
+    for name in values:
+        setattr(switches, name, getattr(checked, name))
 
 
 def switches_of(values: dict[str, Any]) -> Switches:

@@ -3,14 +3,14 @@
 from typing import Any
 
 from connectors.bitrix24.sandbox import moments
-from connectors.bitrix24.sandbox.calls import Call, Method
+from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.errors import RestError
-from connectors.bitrix24.sandbox.happenings import Handler, Queued
+from connectors.bitrix24.sandbox.happenings import PING, Handler, Queued
 from kreslo.connectors.sandboxing import php
 
 NAMES = frozenset(
     f"ONCRM{kind}{act}" for kind in ("LEAD", "DEAL", "CONTACT") for act in ("ADD", "UPDATE", "DELETE")
-) | {"ONCRMDEALMOVETOCATEGORY"}
+) | {"ONCRMDEALMOVETOCATEGORY", PING}
 _LIMIT = 50
 
 
@@ -104,11 +104,14 @@ def _offline_get(call: Call) -> dict[str, Any]:
     return {"process_id": process, "events": [_row(call, row) for row in rows]}
 
 
-def _offline_list(call: Call) -> list[dict[str, Any]]:
-    rows = call.portal.happenings.queue[:_LIMIT]
-    return [
-        {**_row(call, row), "PROCESS_ID": row.process_id, "ERROR": "1" if row.error else "0"} for row in rows
+def _offline_list(call: Call) -> Answer:
+    connector = php.text(call.legacy("auth_connector"))
+    rows = [row for row in call.portal.happenings.queue if not connector or row.connector == connector]
+    page, total, following = paged(rows, call, legacy=True)
+    shown = [
+        {**_row(call, row), "PROCESS_ID": row.process_id, "ERROR": "1" if row.error else "0"} for row in page
     ]
+    return Answer(shown, total, following)
 
 
 def _row(call: Call, row: Queued) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from connectors.bitrix24.sandbox.portal import Person
 from connectors.bitrix24.sandbox.tables import filtered
 from kreslo.connectors.sandboxing import php
 
+_OFFLINE = frozenset({"rest_offline_extended", "rest_auth_connector"})
+
 
 def methods() -> list[Method]:
     return [
@@ -33,14 +35,17 @@ def _profile(call: Call) -> dict[str, Any]:
 
 
 def _app_info(call: Call) -> dict[str, Any]:
-    shown = {"SCOPE": list(call.portal.switches.scopes), "LICENSE": "ru_basic", "LICENSE_TYPE": "basic"}
+    plan = call.portal.switches.plan
+    shown = {"SCOPE": list(call.portal.switches.scopes), "LICENSE": f"ru_{plan}", "LICENSE_TYPE": plan}
     return {**shown, "INSTALLED": True, "PAYMENT_EXPIRED": "N", "LANGUAGE_ID": "ru"}
 
 
 def _feature(call: Call) -> dict[str, str]:
-    if not php.text(call.legacy("code")):
+    code = php.text(call.legacy("code"))
+    if not code:
         raise RestError("CODE_EMPTY", "CODE can not be empty")
-    return {"value": "Y"}
+    lacks = code in _OFFLINE and not call.portal.switches.extended_offline
+    return {"value": "N" if lacks else "Y"}
 
 
 def user_row(person: Person) -> dict[str, Any]:
