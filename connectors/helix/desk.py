@@ -79,7 +79,9 @@ class Desk:
         return found
 
     def check(self) -> list[Problem]:
-        """Looks and takes nothing."""
+        """Looks and takes nothing. Of a profile that has read files before, nothing is fatal: a share that is away and a
+        file that went wrong are waited out, and a restart must not make them an end.
+        """
         problems: list[Problem] = []
         for name, profile in self._options.profiles.items():
             try:
@@ -87,7 +89,7 @@ class Desk:
             except OSError as error:
                 where = self._options.folder_of(name)
                 text = f"{name}: папка {where} недоступна ({error.strerror}): проверьте путь, сетевой диск и права"
-                problems.append(Problem(text, ErrorKind.OUTAGE))
+                problems.append(Problem(text, ErrorKind.OUTAGE, fatal=not self._proved(name)))
                 continue
             if profile.row == "campaign":
                 problems.append(Problem(f"{name}: {_CAMPAIGNS}", fatal=False))
@@ -108,11 +110,16 @@ class Desk:
                 Problem(f"{name}: файл {path.name} пока не закончен: {error}", ErrorKind.DATA, fatal=False)
             ]
         except FileError as error:
-            return [Problem(f"{name}: файл {path.name}: {error}", ErrorKind.DATA)]
+            text = f"{name}: файл {path.name}: {error}"
+            return [Problem(text, ErrorKind.DATA, fatal=not self._proved(name))]
         except OSError as error:
             text = f"{name}: файл {path.name} не открывается: {error.strerror}"
             return [Problem(text, ErrorKind.PERMISSION, fatal=False)]
         return []
+
+    def _proved(self, name: str) -> bool:
+        """Whether a file of the profile was ever read: then its settings are right."""
+        return self.store.last_file(name) is not None
 
     def _doubts(self) -> list[Problem]:
         count, first = self.store.doubts(_SHOWN)

@@ -12,6 +12,7 @@ import httpx
 from connectors.bitrix24.sandbox import sandbox
 from kreslo.connectors.contract import Seams
 from kreslo.connectors.sandboxes import SandboxPlan
+from kreslo.connectors.testing import HandClock
 from kreslo.mapping.load import load
 from kreslo.records import RecordKind, RecordRef
 from kreslo.sync.bridge import BridgeRun
@@ -60,20 +61,20 @@ enquiry:
 """
 
 
-class World:
-    """`clinic`: the MIS, driven by hand. `run`: the bridge. `http`: the sandbox's control plane."""
+class Stage:
+    """A bridge between a source that is driven by hand and the Bitrix24 sandbox. `run`: the bridge. `http`: the
+    sandbox's control plane. `text`: the mapping, with a place for the sandbox's webhook.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: HandClock, text: str) -> None:
         self.folder = folder
-        self.clinic = Clinic(folder)
-        self.clock = self.clinic.clock
+        self.clock = clock
         app = sandbox.build(SandboxPlan(clock=self.clock))
         self.transport = httpx.ASGITransport(app)
         self.http = httpx.AsyncClient(transport=self.transport, base_url=BASE)
         self.seams = Seams(clock=self.clock, chance=Random(7), transport=self.transport)
         self.mapping = folder / "clinic.yaml"
-        webhook = sandbox.settings(BASE)["webhook"]
-        self.mapping.write_text(MAPPING % {"clinic": self.clinic.path, "webhook": webhook}, encoding="utf-8")
+        self.mapping.write_text(text % {"webhook": sandbox.settings(BASE)["webhook"]}, encoding="utf-8")
         self.run: BridgeRun | None = None
 
     async def setup(self) -> None:
@@ -143,6 +144,14 @@ class World:
     async def requests(self) -> dict[str, int]:
         stats = (await self.http.get("/_control/stats")).json()
         return {**stats["by_method"], **stats["commands"]}
+
+
+class World(Stage):
+    """`clinic`: iDent's database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clinic = Clinic(folder)
+        super().__init__(folder, self.clinic.clock, MAPPING.replace("%(clinic)s", str(self.clinic.path)))
 
 
 def visit(visit_id: str) -> RecordRef:

@@ -262,7 +262,10 @@ class BridgeRun:
             by_stage=self._by_stage(counts.stages),
             lag_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
             settled=self._told_all() and not (due or sending or unknown),
-            notices=self.target.notices() if isinstance(self.target, Noticing) else [],
+            notices=[
+                *self._reader.notices(self.bridge.zone, self.bridge.language),
+                *(self.target.notices() if isinstance(self.target, Noticing) else ()),
+            ],
         )
 
     def _by_stage(self, counted: dict[StageRef, int]) -> dict[str, int]:

@@ -21,7 +21,7 @@ class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     in flight. `compared_at`: the last nightly
     comparison with the MIS; `vanished`, `healed`: deletions and missed records it found since the start.
     `done`, `waiting`: cases decided since the start, cases still to decide. `notices`: what a person should know though
-    nothing is wrong yet, in the words of the target (a token that is about to end).
+    the bridge goes on, in the words of the source (a file that is late) and of the target (a token that is about to end).
     """
 
     name: str

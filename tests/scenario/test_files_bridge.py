@@ -1,0 +1,121 @@
+"""1C drops files, Bitrix24 shows cards: the whole way, and what a person is told when a file is late or wrong."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.contract.helix_folder import ZONE, Folder
+from tests.scenario.world import Stage
+
+MAPPING = """\
+bridge: files
+source:
+  connector: helix
+  timezone: Europe/Moscow
+  every: 5s
+  folder: "FOLDER"
+  state: "STATE"
+  settle: 0s
+  profiles:
+    patients: {row: patient, files: "patients*", mode: snapshot}
+    visits:
+      {row: appointment, files: "visits*", mode: snapshot, minutes: 30, schedule: {at: ["14:00"], tolerance: 20m}}
+    completed: {row: completed, files: "done*"}
+target: {connector: bitrix24, webhook: "%(webhook)s"}
+horizon: {past: 30d, future: 60d}
+contact:
+  scope: all
+  family: {by: guardian, phone_on_child: false}
+  fields:
+    LAST_NAME: patient.surname
+    NAME: patient.name
+    SECOND_NAME: patient.patronymic
+    PHONE: {value: patient.phones, mode: add}
+    "Номер медкарты": {value: patient.card_number, never_clear: true}
+    "Семья": patient.family
+    "Визитов": patient.visits
+    "Ближайший визит": next_visit.starts_at
+appointment:
+  funnel: "Оповещение о визите"
+  title: "{appointment.starts_at:%%d.%%m %%H:%%M}, {appointment.doctor.short_name}"
+  stages:
+    upcoming: "Новый"
+    tomorrow: {stage: "Записан", at: "14:00", message: true}
+    completed: "Визит состоялся"
+    cancelled: "Запись отменена"
+    no_show: "Не пришёл"
+"""
+VISITS = ("ФИО", "Телефон", "Дата и время", "Врач")
+MARIA = ("Ивлева Мария Петровна", "8 900 111-22-33", "13.05.2026 10:00", "Ким")
+PETR = ("Сидоров Пётр Ильич", "8 900 444-55-66", "13.05.2026 11:00", "Ким")
+
+
+class FilesWorld(Stage):
+    """`files`: the folder that 1C writes to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = Folder(folder)
+        text = MAPPING.replace("FOLDER", str(self.files.folder)).replace("STATE", str(self.files.state))
+        super().__init__(folder, self.files.clock, text)
+
+    @property
+    def notices(self) -> list[str]:
+        assert self.run
+        return self.run.status().notices
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[FilesWorld]:
+    made = FilesWorld(tmp_path)
+    await made.setup()
+    try:
+        yield made
+    finally:
+        await made.stop()
+        await made.http.aclose()
+
+
+async def test_a_late_file_is_a_notice_of_the_bridge_and_so_is_its_end(world: FilesWorld) -> None:
+    await world.start()
+    await world.settle()
+    await world.pass_time(timedelta(hours=2, minutes=21).total_seconds())
+    await world.settle()
+    late = "visits: файла за 12.05 14:00 нет и в 14:20; проверьте расписание выгрузки в 1С"
+    assert world.notices == [late]
+    world.files.drop("visits.csv", [VISITS, MARIA])
+    await world.settle()
+    now = world.clock.now().astimezone(ZONE)
+    assert world.notices == [f"{late} (прошло в {now:%H:%M})"]
+    assert (await world.deal())["stage"] == "Записан"
+    await world.pass_time(3700)
+    await world.settle()
+    assert world.notices == []
+
+
+async def test_a_bad_row_is_parked_with_its_place_until_the_file_is_corrected(world: FilesWorld) -> None:
+    world.files.drop("visits.csv", [VISITS, MARIA, (*PETR[:2], "завтра", "Ким")])
+    await world.start()
+    assert world.run
+    await world.settle()
+    (item,) = await world.run.parked(9)
+    assert "visits.csv, строка 3: дата" in item.reason
+    assert world.run.status().parked == 1
+    assert len(await world.deals()) == 1
+    world.files.drop("visits.csv", [VISITS, MARIA, PETR])
+    await world.settle()
+    assert await world.run.parked(9) == []
+    assert len(await world.deals()) == 2
+
+
+async def test_a_broken_newest_file_stops_no_start(world: FilesWorld) -> None:
+    world.files.drop("visits.csv", [VISITS, MARIA])
+    await world.start()
+    await world.settle()
+    await world.stop()
+    world.files.drop("visits_2.csv", "<html><table>")
+    await world.start()
+    await world.settle()
+    assert ["это HTML" in notice for notice in world.notices] == [True]
+    assert len(await world.deals()) == 1
