@@ -1,0 +1,149 @@
+"""A clinic's day during which Kreslo is killed again and again; then calm, one whole life, and the oracle."""
+
+import asyncio
+import json
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.crash.lives import Life, Lives, opened_lives
+from tests.crash.points import Aim
+from tests.crash.stage import Stage, opened_stage
+
+PATIENCE = 6.0
+"""Seconds that a life may take to reach its point; then it is killed where it is."""
+
+WHOLE_EVERY = 10
+"""Every so manieth life is a whole process, killed at no point of our choosing."""
+
+SETTLE_SECONDS = 90.0
+KILLED = -int(signal.SIGKILL)
+
+
+class Toll(msgspec.Struct, kw_only=True):
+    """`aimed`: kills by point; `at_random`: the others. `seconds`: all of it; `settling`: of the last life."""
+
+    crm: str
+    aimed: dict[str, int]
+    at_random: int
+    never_killed_at: list[str]
+    confirmed: int
+    hooks: int
+    seconds: float
+    settling: float
+    violations: list[str]
+
+    @property
+    def kills(self) -> int:
+        return sum(self.aimed.values()) + self.at_random
+
+
+async def kill_often(
+    crm: str, folder: Path, *, kills: int, seed: int, patients: int = 200, speed: float = 900.0
+) -> Toll:
+    """AssertionError where a life ends in any other way than killed, or the last one never settles."""
+    since = time.monotonic()
+    chance = random.Random(f"{seed}/{crm}")
+    async with opened_stage(crm, folder, patients=patients) as stage, opened_lives(stage) as lives:
+        at_random = 0
+        async with stage.day(speed=speed):
+            for number in range(kills):
+                at_random += not await _one(number, lives, chance)
+                if sys.stderr.isatty():
+                    print(f"\r{crm}: {number + 1} kills", end="", file=sys.stderr)
+        calm = time.monotonic()
+        status = await settle(stage, lives)
+        return Toll(
+            crm=crm,
+            aimed=dict(lives.killed.most_common()),
+            at_random=at_random,
+            never_killed_at=sorted(set(lives.passed) - set(lives.killed)),
+            confirmed=status["confirmed"],
+            hooks=stage.hooks,
+            seconds=round(time.monotonic() - since, 1),
+            settling=round(time.monotonic() - calm, 1),
+            violations=await stage.violations(),
+        )
+
+
+async def settle(stage: Stage, lives: Lives) -> dict[str, Any]:
+    """One whole life in calm, until nothing waits and nothing more comes; its last status. It is stopped politely."""
+    life = await lives.whole()
+    deadline, rest, confirmed = time.monotonic() + SETTLE_SECONDS, 0, -1
+    while True:
+        assert time.monotonic() < deadline, f"it never settled: {await stage.status()}\n{lives.story()}"
+        assert await life.lasts(0.25), f"the last life ended by itself\n{lives.story()}"
+        status = await stage.status()
+        quiet = status is not None and status["settled"] and status["confirmed"] == confirmed
+        rest = rest + 1 if quiet else 0
+        if status is not None:
+            confirmed = status["confirmed"]
+            if rest >= 6:
+                break
+    assert await life.ended(signal.SIGTERM) == 0, lives.story()
+    return status
+
+
+async def _one(number: int, lives: Lives, chance: random.Random) -> bool:
+    """One kill; whether it was at a point."""
+    if number == 0:
+        return await _in_the_import(lives, chance)
+    if number % WHOLE_EVERY == WHOLE_EVERY - 1:
+        return await _whole(lives, chance)
+    return await _short(lives, chance)
+
+
+async def _in_the_import(lives: Lives, chance: random.Random) -> bool:
+    """The first life reaches the writes of the first import, and shows by the way which points there are."""
+    life = await lives.short()
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while "after the commit of settle" not in lives.seen():
+        assert time.monotonic() < deadline, f"it never wrote anything\n{lives.story()}"
+        assert await life.lasts(0.05), f"it ended by itself\n{lives.story()}"
+    await life.lasts(chance.random())
+    await _is_killed(life, lives)
+    lives.count()
+    return False
+
+
+async def _short(lives: Lives, chance: random.Random) -> bool:
+    """Killed at the point that was struck least, at one of its passages; or, one time in four, at any moment."""
+    aim = None
+    if (within_reach := lives.within_reach()) and chance.random() < 0.75:
+        least = min(lives.killed[point] for point in within_reach)
+        point = chance.choice(sorted(each for each in within_reach if lives.killed[each] == least))
+        aim = Aim(point, min(chance.randint(1, within_reach[point]), chance.choice((1, 1, 2, 3, 5))))
+    life = await lives.short(aim)
+    at_point = not await life.lasts(PATIENCE if aim else chance.uniform(0.1, 2.0))
+    await _is_killed(life, lives)
+    lives.count()
+    if aim and at_point:
+        lives.killed[aim.point] += 1
+    return bool(aim and at_point)
+
+
+async def _whole(lives: Lives, chance: random.Random) -> bool:
+    life = await lives.whole()
+    await life.lasts(chance.uniform(1.0, 4.0))
+    await _is_killed(life, lives)
+    return False
+
+
+async def _is_killed(life: Life, lives: Lives) -> None:
+    assert await life.ended() == KILLED, f"it ended by itself\n{lives.story()}"
+
+
+def told(toll: Toll) -> str:
+    return json.dumps(msgspec.to_builtins(toll), ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as place:
+        print(told(asyncio.run(kill_often(sys.argv[1], Path(place), kills=int(sys.argv[2]), seed=1))))

@@ -1,0 +1,234 @@
+"""A clinic's day on real files and sockets: iDent's tables on disk, a CRM's sandbox in a process of its own, its hooks.
+
+`Stage.day` is the clinic and the staff at work; `Stage.violations` the oracle: the CRM, read over HTTP, against a census
+of the clinic by plain SQL, what the robots wrote, and what staff had written. It asks neither journal nor engine.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import random
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from connectors.ident.sandbox import sandbox as clinic
+from kreslo.cli.setup import set_up
+from kreslo.connectors.contract import Seams, target_connector
+from kreslo.connectors.model import Entity
+from kreslo.connectors.sandboxes import Lead
+from kreslo.connectors.seams import SystemClock, system_chance
+from kreslo.mapping.load import load, resolve
+from kreslo.sandbox.audit import Audit, Moment, audit, rules_of
+from kreslo.sandbox.child import sandbox_process
+from kreslo.sandbox.crm import SandboxCrm, SeenCard
+from kreslo.sync.opening import build_target
+
+MAPPINGS = Path(__file__).parents[2] / "mappings"
+SEED = 5
+TOKEN = "crash-test-hook"
+_MAPPING = {"bitrix24": "demo.yaml", "amocrm": "demo-amocrm.yaml"}
+# The stand-ins run no request longer than a moment, so what is unknown is known sooner; their limits are wide: the kills
+# are what is tested.
+_OPTIONS = {
+    "bitrix24": f"{{connector: bitrix24, settle: 1, plan: enterprise, hook_token: {TOKEN},",
+    "amocrm": "{connector: amocrm, timeout: 5, index_lag: 0, rate: 7, "
+    f'hook_url: "%s/hooks/demo-amocrm", hook_secret: {TOKEN}, state: "%s",',
+}
+_SWITCHES = {
+    "bitrix24": {"rate": 1000.0, "burst": 1000.0},
+    "amocrm": {"rate": 1000, "account_rate": 1000, "block_after": 0, "search_lag": 0.0},
+}
+_EVENTS = [
+    f"ONCRM{kind}{what}" for kind in ("DEAL", "LEAD", "CONTACT") for what in ("ADD", "UPDATE", "DELETE")
+]
+_STAFFS_FIELD = {"bitrix24": "POST", "amocrm": "POSITION"}
+"""A contact's job title: no mapping of ours writes it, so it is whatever staff wrote last."""
+_LOOK_EVERY = 50  # edits after which staff look anew which contacts there are
+
+
+class Stage:
+    """`mapping`, `environment`, `state`, `port`: what `kreslo run` is told. `edits`: what staff wrote, by contact."""
+
+    def __init__(self, name: str, folder: Path, url: str, crm: SandboxCrm, http: httpx.AsyncClient) -> None:
+        self.crm_name = name
+        self.folder = folder
+        self.url = url
+        self.database = folder / "clinic.db"
+        self.mapping = folder / _MAPPING[name]
+        self.state = folder / "state.db"
+        self.port = free_port()
+        self.began = datetime.now(UTC)
+        self.edits: dict[str, str] = {}
+        self.hooks = 0
+        self._crm = crm
+        self._http = http
+        self._key_fields: dict[Entity, str] = {}
+        self._chance = random.Random(f"{name}/staff")
+        reached = target_connector(name).sandbox.settings(url)
+        spelled = {"webhook": "WEBHOOK", "address": "AMOCRM", "token": "AMOCRM_TOKEN"}
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("KRESLO_")},
+            "KRESLO_DEMO_CLINIC": str(clinic.settings(self.database)["database"]),
+            **{f"KRESLO_DEMO_{spelled[key]}": str(value) for key, value in reached.items()},
+            "KRESLO_HOOK_SECRET": TOKEN,
+            "KRESLO_LANG": "en",
+        }
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of `kreslo`."""
+        state = f"sqlite:///{self.state.as_posix()}"
+        return ["run", str(self.mapping), "--port", str(self.port), "--state", state, "--log-style", "json"]
+
+    async def prepare(self, patients: int) -> None:
+        """The clinic and the first day's leads; fields, stages, robots and the hook in the CRM."""
+        clinic.create(self.database, seed=SEED, now=self.began, patients=patients)
+        for lead in clinic.leads(self.database, seed=SEED, now=self.began)[:30]:
+            await self._crm.put_lead(lead)
+        here = f"http://127.0.0.1:{self.port}"
+        options = _OPTIONS[self.crm_name]
+        if "%s" in options:
+            options %= (here, self.folder.as_posix())
+        text = (MAPPINGS / self.mapping.name).read_text(encoding="utf-8")
+        self.mapping.write_text(text.replace(f"{{connector: {self.crm_name},", options), encoding="utf-8")
+        mapping = load(self.mapping, environ=self.environment)
+        await set_up(mapping, dry_run=False)
+        target = build_target(mapping, Seams(clock=SystemClock(), chance=system_chance()))
+        try:
+            catalog = await target.catalog()
+        finally:
+            await target.close()
+        self._me = catalog.me
+        self._key_fields = dict(catalog.key_fields)
+        bridge = resolve(mapping, catalog)
+        assert bridge.appointment
+        self._horizon = bridge.horizon
+        self._rules = rules_of(
+            bridge.appointment,
+            source_id=bridge.source_id,
+            zone=bridge.zone,
+            enquiries=bridge.enquiry is not None,
+        )
+        for stage in sorted(self._rules.messages):
+            await self._control("POST", "robots", {"stage": stage})
+        if self.crm_name == "bitrix24":
+            hook = {"url": f"{here}/hooks/{bridge.name}/{TOKEN}", "token": TOKEN, "events": _EVENTS}
+            await self._control("POST", "hooks", hook)
+
+    @asynccontextmanager
+    async def day(self, *, speed: float, edits_every: float = 0.3) -> AsyncIterator[None]:
+        """The clinic books, moves, cancels and treats, leads arrive, staff write in the CRM, until the end of the block."""
+        day = clinic.live(
+            self.database, seed=SEED, clock=SystemClock(), speed=speed, leads=self._crm.put_lead
+        )
+        parts = [asyncio.ensure_future(day), asyncio.ensure_future(self._staff(edits_every))]
+        try:
+            yield
+        finally:
+            for part in parts:
+                part.cancel()
+            for part in parts:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await part
+
+    async def lead(self, lead: Lead) -> None:
+        await self._crm.put_lead(lead)
+
+    async def _staff(self, every: float) -> None:
+        """Staff write a contact's job title, and the CRM tells of it by a hook."""
+        contacts: list[str] = []
+        for turn in itertools.count():
+            await asyncio.sleep(every * (0.5 + self._chance.random()))
+            if not contacts or turn % _LOOK_EVERY == 0:
+                found = await self._cards()
+                contacts = [card.id for card in found if card.entity is Entity.CONTACT and card.key]
+            if not contacts:
+                continue
+            contact, title = self._chance.choice(contacts), f"job {self._chance.randrange(10**6)}"
+            order = {"entity": "contact", "id": int(contact), "fields": {_STAFFS_FIELD[self.crm_name]: title}}
+            await self._control("POST", "staff/edit", order)
+            self.edits[contact] = title
+            self.hooks += 1
+            await self._control("GET", "hooks")
+
+    async def status(self) -> dict[str, Any] | None:
+        """What the bridge says of itself; None where nobody answers."""
+        try:
+            answer = await self._http.get(f"http://127.0.0.1:{self.port}/status")
+        except httpx.TransportError:
+            return None
+        return dict(answer.json()["bridges"][0])
+
+    async def stats(self) -> dict[str, Any]:
+        return await self._crm.stats()
+
+    async def violations(self) -> list[str]:
+        """Every breach of the promise that stands in the CRM now; the clinic must be at rest. Empty is right."""
+        found, cards = self.audited(await self._cards(), datetime.now(UTC))
+        told = [str(each) for each in found.violations]
+        if found.chains != found.cards:
+            told.append(f"{found.chains} visits and {found.cards} visit cards")
+        state = await self._control("GET", "state?only=messages,contacts,deals")
+        told += self._messages(state["messages"], cards)
+        for row in state["contacts"]:
+            wanted = self.edits.get(str(row["id"]))
+            shown = row["fields"].get(_STAFFS_FIELD[self.crm_name]) or row["named"].get("Должность")
+            if wanted and wanted not in str(shown):
+                told.append(f"contact {row['id']}: staff wrote {wanted!r}, there stands {shown!r}")
+        return told
+
+    def audited(self, cards: list[SeenCard], now: datetime) -> tuple[Audit, list[SeenCard]]:
+        past, future = self._horizon.past, self._horizon.future
+        before, after = (
+            Moment(at, clinic.census(self.database, now=at, past=past, future=future))
+            for at in (self.began, now)
+        )
+        return audit(cards, self._rules, before=before, after=after), cards
+
+    def _messages(self, messages: list[dict[str, Any]], cards: list[SeenCard]) -> list[str]:
+        """A card enters a message stage at most once for each time that its visit had."""
+        past, future = self._horizon.past, self._horizon.future
+        census = clinic.census(self.database, now=datetime.now(UTC), past=past, future=future)
+        times = {member: len(chain.ids) for chain in census.chains for member in chain.ids}
+        visits = {card.id: card.key.rpartition("/")[2] for card in cards if card.entity is Entity.DEAL}
+        sent = Counter((str(row["deal"]), row["stage"]) for row in messages)
+        return [
+            f"deal {deal}: «{stage}» was sent {count} times for {times.get(visits.get(deal, ''), 1)} visit times"
+            for (deal, stage), count in sent.items()
+            if count > times.get(visits.get(deal, ""), 1)
+        ]
+
+    async def _cards(self) -> list[SeenCard]:
+        return await self._crm.cards(self._key_fields, me=self._me)
+
+    async def _control(self, verb: str, path: str, body: Any = None) -> Any:
+        answer = await self._http.request(verb, f"{self.url}/_control/{path}", json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def opened_stage(crm_name: str, folder: Path, *, patients: int) -> AsyncIterator[Stage]:
+    log, switches = folder / "sandbox.log", _SWITCHES[crm_name]
+    async with (
+        sandbox_process(crm_name, port=0, log=log, switches=switches) as url,
+        SandboxCrm(url) as crm,
+        httpx.AsyncClient(timeout=30, trust_env=False) as http,
+    ):
+        stage = Stage(crm_name, folder, url, crm, http)
+        await stage.prepare(patients)
+        yield stage
