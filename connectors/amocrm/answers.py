@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from connectors.amocrm.limits import MOST_A_SECOND
 from connectors.amocrm.wire import masked
 from kreslo.connectors.errors import (
     ConfigurationError,
@@ -25,6 +26,7 @@ from kreslo.connectors.model import OutcomeKind
 
 class Verdict(StrEnum):
     LIMIT = "limit"  # too many requests
+    CROWDED = "crowded"  # not sent: other processes of ours use all that amoCRM lets through
     UNPAID = "unpaid"  # 402; on paid accounts too, for some minutes at night
     BLOCKED = "blocked"  # the whole API is closed to the account; only amoCRM's support opens it
     LOGIN = "login"  # 401
@@ -87,6 +89,14 @@ BLOCKED_WORDS = (
 
 _WORDS: dict[Verdict, tuple[type[KresloError], str]] = {
     Verdict.LIMIT: (LimitError, "amoCRM просит не спешить: слишком много запросов. Ждём и продолжаем сами."),
+    Verdict.CROWDED: (
+        LimitError,
+        (
+            f"В этот аккаунт amoCRM уже пишут другие процессы Kreslo на этой машине, и все {MOST_A_SECOND} запросов в "
+            "секунду, которые пропускает amoCRM, заняты ими. Этот процесс ничего не отправляет и ждёт. Держите мосты одного аккаунта в одном процессе "
+            "или уменьшите их rate."
+        ),
+    ),
     Verdict.UNPAID: (
         LimitError,
         (

@@ -27,7 +27,7 @@ from kreslo.connectors.model import Card, Change, CreateCard, Entity, Outcome, O
 
 _NOT_SENT = Refusal(Verdict.OUTAGE, "не отправлено: предыдущий запрос остался без ответа", 10.0)
 _STOPS = (
-    *(Verdict.LIMIT, Verdict.UNPAID, Verdict.BLOCKED, Verdict.LOGIN, Verdict.PERMISSION),
+    *(Verdict.LIMIT, Verdict.CROWDED, Verdict.UNPAID, Verdict.BLOCKED, Verdict.LOGIN, Verdict.PERMISSION),
     *(Verdict.OUTAGE, Verdict.UNKNOWN),
 )
 _GONE = Refusal(Verdict.DATA, "Карточки в amoCRM нет: её удалили или объединили с другой.", gone=True)

@@ -26,6 +26,9 @@ _LONGEST_BLOCK = 3600.0
 _AGAIN = frozenset((Verdict.LIMIT, Verdict.OUTAGE, Verdict.UNKNOWN))
 
 
+_NO_PLACE = Refusal(Verdict.CROWDED, retry_after=30.0)
+
+
 class Answer(msgspec.Struct, frozen=True):
     """A request that succeeded. `body` None: 204, nothing there."""
 
@@ -137,8 +140,8 @@ class Client:
         return reply
 
     async def _once(self, verb: str, path: str, body: Any, token: str, unless: Unless) -> Reply:
-        if not self.blocked:
-            await self.pace.take()
+        if not self.blocked and not await self.pace.take():
+            return _NO_PLACE
         if self.blocked:  # another request may have learnt of it meanwhile
             return Refusal(Verdict.BLOCKED, "", self._block_until - self._clock.monotonic())
         if unless is not None and (called_off := unless()) is not None:

@@ -103,8 +103,8 @@ class AmocrmTarget:
         if self._client.pace.shared:
             text = (
                 "В этот аккаунт amoCRM уже пишет другой процесс Kreslo на этой машине. Предел amoCRM у них общий "
-                f"({MOST_A_SECOND:.0f} запросов в секунду), поэтому этот процесс шлёт не больше "
-                f"{self._client.pace.rate:g} в секунду. Держите мосты одного аккаунта в одном процессе"
+                f"({MOST_A_SECOND} запросов в секунду), поэтому этот процесс шлёт не больше "
+                f"{self._client.pace.rate:.2g} в секунду. Держите мосты одного аккаунта в одном процессе"
             )
             problems.append(Problem(text, fatal=False))
         return problems

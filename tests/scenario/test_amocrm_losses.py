@@ -110,7 +110,7 @@ class World:
             "KRESLO_DEMO_AMOCRM_TOKEN": settings["token"],
         }
         self._state = f"sqlite:///{folder / 'state.db'}"
-        monkeypatch.setattr("kreslo.sync.bridge.build_source", lambda *_: self.clinic)
+        monkeypatch.setattr("kreslo.sync.opening.build_source", lambda *_: self.clinic)
         # The account's lock file: another test's account of this name would take half of the pace.
         monkeypatch.setattr("tempfile.tempdir", str(folder))
 

@@ -6,8 +6,8 @@ import pytest
 from amo_wire import TOKEN, Wire, in_turn
 
 from connectors.amocrm.answers import Refusal, Verdict
-from connectors.amocrm.client import Answer
-from connectors.amocrm.limits import lock_path
+from connectors.amocrm.client import Answer, Client
+from connectors.amocrm.limits import lock_paths
 from connectors.amocrm.locking import FileLock
 from kreslo.connectors.errors import LimitError, OutageError, PermissionDeniedError
 from kreslo.connectors.model import OutcomeKind
@@ -104,7 +104,7 @@ async def test_reads_give_up_in_the_end(tmp_path: Path) -> None:
             await wire.client.ask("leads")
 
 
-@pytest.mark.parametrize(("options", "rate"), [({}, 5), ({"rate": 7}, 7), ({"rate": 2.5}, 2.5)])
+@pytest.mark.parametrize(("options", "rate"), [({}, 5), ({"rate": 7}, 7 / 1.05), ({"rate": 2.5}, 2.5)])
 async def test_requests_are_evenly_spaced(options: dict[str, Any], rate: float, tmp_path: Path) -> None:
     async with Wire(in_turn(fine()), tmp_path, **options) as wire:
         for _ in range(10):
@@ -115,16 +115,53 @@ async def test_requests_are_evenly_spaced(options: dict[str, Any], rate: float, 
 
 
 async def test_another_process_on_the_account_leaves_what_it_does_not_use(tmp_path: Path) -> None:
-    other = FileLock(lock_path("clinic.amocrm.ru", tmp_path))
-    assert other.take()
+    others = [FileLock(path) for path in lock_paths("clinic.amocrm.ru", tmp_path)]
+    assert all(other.take() for other in others[:4])
     async with Wire(in_turn(fine()), tmp_path) as wire:
         assert wire.client.pace.shared
-        assert wire.client.pace.rate == 2.0
-        other.let_go()
+        assert wire.client.pace.rate == 3 / 1.05
+        for other in others:
+            other.let_go()
+        wire.clock.advance(1)
         await wire.client.ask("leads")
         assert wire.client.pace.rate == 5.0
-    assert other.take(), "closing the client lets go of the account"
-    other.let_go()
+        assert not wire.client.pace.shared
+        assert sum(other.take() for other in others) == 1, "5 a second may fill six places"
+        for other in others:
+            other.let_go()
+    assert all(other.take() for other in others), "closing the client lets go of the account"
+    for other in others:
+        other.let_go()
+
+
+async def test_a_process_that_finds_no_place_sends_nothing_and_says_so(tmp_path: Path) -> None:
+    others = [FileLock(path) for path in lock_paths("clinic.amocrm.ru", tmp_path)]
+    assert all(other.take() for other in others)
+    async with Wire(in_turn(fine()), tmp_path) as wire:
+        with pytest.raises(LimitError, match="другие процессы Kreslo"):
+            await wire.client.ask("leads")
+        refusal = await wire.client.tell("POST", "leads", [{}])
+        assert isinstance(refusal, Refusal)
+        assert refusal.outcome is OutcomeKind.TRANSIENT
+        assert wire.requests == []
+        others[2].let_go()
+        wire.clock.advance(1)
+        await wire.client.ask("leads")
+        assert wire.client.pace.rate == 1 / 1.05
+    for other in others:
+        other.let_go()
+
+
+async def test_a_slower_bridge_gives_places_back(tmp_path: Path) -> None:
+    async with Wire(in_turn(fine()), tmp_path) as wire:
+        slow = wire.options.model_copy(update={"rate": 2.0})
+        second = Client(slow, wire.seams)
+        assert wire.client.pace.rate == 2.0
+        others = [FileLock(path) for path in lock_paths("clinic.amocrm.ru", tmp_path)]
+        assert sum(other.take() for other in others) == 4
+        for other in others:
+            other.let_go()
+        await second.close()
 
 
 async def test_the_accounts_clock_is_told_by_its_answers(tmp_path: Path) -> None:
