@@ -1,7 +1,7 @@
 """Three-way merge of one field: what we wish, what we wrote and read back last, what is there now."""
 
 from collections.abc import Callable
-from enum import StrEnum
+from enum import Enum, auto
 
 import msgspec
 
@@ -17,16 +17,16 @@ REWRITES = 3
 """The third identical rewrite without a change in the MIS parks the field: somebody else is writing it."""
 
 
-class Verdict(StrEnum):
-    SAME = "same"  # nothing to do
-    WRITE = "write"
-    DRIFT = "drift"  # differs, and without a base we cannot tell whose it is: shown, not healed
-    LEAVE = "leave"  # a person's, by the field's mode
-    PARK = "park"
+class Verdict(Enum):
+    SAME = auto()  # nothing to do
+    WRITE = auto()
+    DRIFT = auto()  # differs, and without a base we cannot tell whose it is: shown, not healed
+    LEAVE = auto()  # a person's, by the field's mode
+    PARK = auto()
 
 
 class FieldMerge(msgspec.Struct, frozen=True):
-    """`value` or `multi` is what to send; `theirs`: what a person had put there and we write over, else None.
+    """`value` or `multi` is what to send; `theirs`: what a person had put there and we write over, or empty.
     `rewrite`: it is the same value again, without a change in the MIS.
     """
 
@@ -51,11 +51,10 @@ def merge_field(
         return FieldMerge(Verdict.SAME)
     if wish.mode is FieldMode.FILL:
         return FieldMerge(Verdict.WRITE, value=wish.value) if empty(there) else FieldMerge(Verdict.LEAVE)
-    known = base is not None and code in base.decided
-    if base is None or not known:
+    if base is None or code not in base.decided:
         # Without a base only what is empty is filled; for a card we have a base of, a field new in the mapping too.
         if empty(there) or overrule:
-            return FieldMerge(Verdict.WRITE, value=wish.value, theirs=None if empty(there) else there)
+            return FieldMerge(Verdict.WRITE, value=wish.value, theirs=there)
         return FieldMerge(Verdict.DRIFT)
     touched = there != canonical(code, base.read_back.get(code))
     moved_on = canonical(code, base.decided[code]) != wanted
@@ -78,24 +77,24 @@ def _merge_many(
     there: tuple[str, ...],
     canonical: Canonical,
 ) -> FieldMerge:
+    known = base or Base()
+    ours = as_tuple(canonical(code, known.decided.get(code)))
     add = tuple(each for each in wanted if each not in there)
     remove: tuple[str, ...] = ()
-    if wish.mode is FieldMode.MIS and base is not None:
+    if wish.mode is FieldMode.MIS:
         # Only what was ours goes away; numbers that staff added are theirs.
-        ours = as_tuple(canonical(code, base.decided.get(code)))
         remove = tuple(each for each in ours if each in there and each not in wanted)
     if wish.mode is FieldMode.FILL and there:
         return FieldMerge(Verdict.LEAVE)
     if wish.mode is FieldMode.UNTIL_TOUCHED and base is not None:
-        ours = as_tuple(canonical(code, base.read_back.get(code)))
-        if set(ours) != set(there):
+        stood = as_tuple(canonical(code, base.read_back.get(code)))
+        if set(stood) != set(there):
             return FieldMerge(Verdict.LEAVE)
     if not add and not remove:
         return FieldMerge(Verdict.SAME)
-    known = as_tuple(canonical(code, base.decided.get(code))) if base is not None else ()
-    if base is not None and add and not remove and set(add) <= set(known):
+    if not remove and set(add) <= set(ours):
         # A person took our value away. Adding is no healing: it is put back only as often as any other rewrite.
-        if base.rewrites.get(code, 0) + 1 >= REWRITES:
+        if known.rewrites.get(code, 0) + 1 >= REWRITES:
             return FieldMerge(Verdict.PARK)
         return FieldMerge(Verdict.WRITE, multi=MultiChange(add=add), rewrite=True)
     return FieldMerge(Verdict.WRITE, multi=MultiChange(add=add, remove=remove))

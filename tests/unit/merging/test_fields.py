@@ -82,6 +82,19 @@ def test_never_clear_stands_on_top_of_any(
     )
 
 
+@pytest.mark.parametrize("mode", [MIS, FILL, UNTIL])
+def test_an_empty_field_is_filled_with_the_miss_value(mode: FieldMode) -> None:
+    """Without a base: empty fields are filled, whatever the mode."""
+    done = merged(FieldWish(value="a", mode=mode), None, "")
+    assert (done.verdict, done.value, done.theirs or None) == (Verdict.WRITE, "a", None)
+
+
+def test_a_new_value_beside_the_old_ones_is_no_rewrite() -> None:
+    """Rewrites are counted without a change in the MIS: a second phone is one."""
+    done = merged(FieldWish(value=("1", "2"), mode=ADD), (("1",), ("1",)), ("1",), rewrites=2)
+    assert (done.verdict, done.rewrite) == (Verdict.WRITE, False)
+
+
 def test_what_a_person_had_written_is_recorded_when_it_is_overwritten() -> None:
     """The overwrite is recorded: theirs, beside what we write."""
     done = merged(FieldWish(value="b"), ("a", "a"), "x")
@@ -129,6 +142,14 @@ MANY: list[tuple[str, FieldMode, Value, tuple[Value, Value] | None, Value, Multi
     ("fill: empty", FILL, ("1",), None, (), MultiChange(add=("1",))),
     ("until touched: staff added one", UNTIL, ("1", "2"), (("1",), ("1",)), ("1", "9"), None),
     ("until touched: untouched", UNTIL, ("1", "2"), (("1",), ("1",)), ("1",), MultiChange(add=("2",))),
+    ("a person took ours away", ADD, ("1",), (("1",), ("1",)), (), MultiChange(add=("1",))),
+    ("ours is gone already", MIS, ("2",), (("1",), ("1",)), ("9",), MultiChange(add=("2",))),
+    ("one away, another back", MIS, ("1",), (("1", "2"), ("1", "2")), ("2",), MultiChange(("1",), ("2",))),
+    ("until touched: without a base", UNTIL, ("1",), None, ("9",), MultiChange(add=("1",))),
+    ("the CRM holds nothing", ADD, ("1", "2"), None, None, MultiChange(add=("1", "2"))),
+    ("the CRM holds an empty text", ADD, ("1",), None, "", MultiChange(add=("1",))),
+    ("the CRM holds one value as a text", ADD, ("1", "2"), None, "1", MultiChange(add=("2",))),
+    ("the MIS holds one value as a text", ADD, "1", None, ("1", "2"), None),
     ("the order is nobody's business", MIS, ("2", "1"), (("1", "2"), ("1", "2")), ("2", "1"), None),
 ]
 
