@@ -21,10 +21,6 @@ from kreslo.connectors.model import Problem
 log = structlog.get_logger(__name__)
 
 _SHOWN = 5
-_CAMPAIGNS = (
-    "профиль кампании проверен, но его файлы пока не забираются: рассылки по кампаниям Kreslo ещё не ведёт. "
-    "Файлы остаются в папке"
-)
 
 
 class Desk:
@@ -91,8 +87,6 @@ class Desk:
                 text = f"{name}: папка {where} недоступна ({error.strerror}): проверьте путь, сетевой диск и права"
                 problems.append(Problem(text, ErrorKind.OUTAGE, fatal=not self._proved(name)))
                 continue
-            if profile.row == "campaign":
-                problems.append(Problem(f"{name}: {_CAMPAIGNS}", fatal=False))
             if not files:
                 text = f"{name}: файлов {', '.join(profile.files)} в папке пока нет"
                 problems.append(Problem(text, ErrorKind.DATA, fatal=False))
@@ -147,7 +141,7 @@ class Desk:
         now = self._clock.now()
         since = datetime.fromisoformat(self.store.note("watched_since") or now.isoformat())
         for name, profile in self._options.profiles.items():
-            if profile.schedule is None or profile.row == "campaign":
+            if profile.schedule is None:
                 continue
             arrived = self.store.note(f"arrived/{name}")
             due = late(

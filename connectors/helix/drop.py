@@ -78,8 +78,6 @@ class Drop:
                 self._store.forget_copy(id_)
 
     def _profile(self, name: str, profile: ProfileOptions) -> int:
-        if profile.row == "campaign":
-            return 0  # left where they are until the engine knows what to do with them
         try:
             files = self.listed(name)
         except OSError as error:

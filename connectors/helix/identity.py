@@ -6,15 +6,28 @@ another telephone) becomes one more alias of it. A telephone alone joins nobody:
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from connectors.helix.rows import Draft, PersonDraft
 from connectors.helix.store import Store
-from kreslo.records import Appointment, Doctor, Enquiry, Patient, Phone, PhoneKind, RecordKind, RecordRef
+from kreslo.records import (
+    Appointment,
+    Doctor,
+    Enquiry,
+    Entry,
+    Patient,
+    Phone,
+    PhoneKind,
+    RecordKind,
+    RecordRef,
+)
 
 _BY_ID, _BY_PHONE, _BY_BIRTH = "i:", "p:", "b:"
 _MADE_UP = "n-"
 """How an id begins that the MIS did not give."""
+
+TURN = timedelta(days=60)
+"""A list that names patients without a date (every day anew, for a month) means one turn of the campaign for so long."""
 
 
 class UnsureError(ValueError):
@@ -94,6 +107,32 @@ class Identity:
             id_ = _MADE_UP + _hash("enquiry", *parts)
         record = self._store.get(RecordRef(RecordKind.ENQUIRY, id_))
         return id_, record if isinstance(record, Enquiry) else None
+
+    def entry(self, draft: Draft, patient: str, *, written: datetime) -> tuple[str, Entry | None]:
+        """A line of a campaign's list is told by its id, else by patient, visit and mark: another recommendation for the
+        same visit is another entry. Where no visit is named, by patient and mark, for one turn. `written`: when the
+        file was.
+        """
+        campaign: str = draft.fields["campaign"]
+        starts_at: datetime | None = draft.fields.get("starts_at")
+        parts = ["entry", campaign, patient, draft.fields.get("mark", "").casefold()]
+        if draft.id:
+            id_ = f"{campaign}-{draft.id}"
+        elif starts_at is not None:
+            id_ = _MADE_UP + _hash(*parts, starts_at.isoformat())
+        else:
+            key = f"l:{_hash(*parts)}"
+            known = [self._listed(id_) for id_ in self._store.known_as(RecordKind.ENTRY, [key])]
+            turn = [each for each in known if each and abs(written - each.created_at) < TURN]
+            if turn:
+                return turn[-1].id, turn[-1]
+            id_ = _MADE_UP + _hash(*parts, written.date().isoformat())
+            self._store.call(RecordKind.ENTRY, id_, [key])
+        return id_, self._listed(id_)
+
+    def _listed(self, id_: str) -> Entry | None:
+        record = self._store.get(RecordRef(RecordKind.ENTRY, id_))
+        return record if isinstance(record, Entry) else None
 
     def _by_key(self, draft: Draft, patient: str, key: Sequence[str]) -> str | None:
         by_day = "date" in key or not draft.timed

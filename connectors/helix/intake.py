@@ -140,6 +140,13 @@ class Intake:
         self._identity.learn(patient_id, draft.person)
         if own:
             return
+        if draft.kind is RecordKind.ENTRY:
+            written = datetime.fromtimestamp(file.written, UTC)
+            id_, listed = self._identity.entry(draft, patient_id, written=written)
+            if not self._older(file, RecordRef(draft.kind, id_)):
+                entry = merging.entry(id_, listed, draft, patient_id=patient_id, written=written)
+                self._store.put(entry, file.id)
+            return
         visit_id, visit = self._identity.appointment(draft, patient_id, profile.record_key())
         if visit is None or not self._older(file, RecordRef(RecordKind.APPOINTMENT, visit_id)):
             record = merging.appointment(visit_id, visit, draft, patient_id=patient_id, now=now)

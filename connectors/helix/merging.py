@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from connectors.helix.rows import Draft, PersonDraft
-from kreslo.records import Appointment, Enquiry, Patient
+from kreslo.records import Appointment, Enquiry, Entry, Patient
 
 ABSENT = "Нет в новом файле"
 """The cancel reason of a visit that a newer snapshot no longer has."""
@@ -59,6 +59,18 @@ def enquiry(id_: str, known: Enquiry | None, draft: Draft, *, written: datetime)
     if known is None:
         known = Enquiry(id=id_, created_at=draft.fields.get("created_at", written))
     return msgspec.structs.replace(known, **draft.fields, phones=draft.person.phones)
+
+
+def entry(id_: str, known: Entry | None, draft: Draft, *, patient_id: str, written: datetime) -> Entry:
+    """`written`: when the file was, for a file that does not say when the line was made."""
+    if known is None:
+        known = Entry(
+            id=id_,
+            patient_id=patient_id,
+            campaign=draft.fields["campaign"],
+            created_at=draft.fields.get("created_at", written),
+        )
+    return msgspec.structs.replace(known, **draft.fields, patient_id=patient_id)
 
 
 def _with_fact(record: Appointment, fact: str, now: datetime) -> Appointment:

@@ -25,7 +25,7 @@ KINDS = {
     "completed": RecordKind.APPOINTMENT,
     "patient": RecordKind.PATIENT,
     "enquiry": RecordKind.ENQUIRY,
-    "campaign": RecordKind.PATIENT,
+    "campaign": RecordKind.ENTRY,
 }
 
 
@@ -45,8 +45,8 @@ class PersonDraft(msgspec.Struct, kw_only=True):
 
 
 class Draft(msgspec.Struct, kw_only=True):
-    """`id` is the MIS's own, "" where the file has none. `fields`: of Appointment or Enquiry, those the file has columns
-    for. `fact`: what a status says. `timed`: whether the row says an hour. `doubt`: what looks wrong with the name.
+    """`id` is the MIS's own, "" where the file has none. `fields`: of Appointment, Enquiry or Entry, those the file has
+    columns for. `fact`: what a status says. `timed`: whether the row says an hour. `doubt`: what looks wrong with the name.
     """
 
     kind: RecordKind
@@ -87,6 +87,8 @@ class Rows:
             self._appointment(draft, found, branch)
         elif self._kind is RecordKind.ENQUIRY:
             self._enquiry(draft, found)
+        elif self._kind is RecordKind.ENTRY:
+            self._entry(draft, found, branch)
         return draft
 
     def _person(self, found: Mapping[str, Cell], branch: BranchOptions) -> tuple[PersonDraft, str]:
@@ -132,28 +134,12 @@ class Rows:
         return person, doubt
 
     def _appointment(self, draft: Draft, found: Mapping[str, Cell], branch: BranchOptions) -> None:
-        zone = ZoneInfo(branch.timezone) if branch.timezone else self._zone
-        when, clock = ("starts_at", None) if "starts_at" in found else ("date", found.get("time"))
-        starts_at = cells.instant(found.get(when), zone, clock)
-        if starts_at is None:
+        zone, fields = self._visit(draft, found, branch)
+        if "starts_at" not in fields:
             raise ValueError("дата приёма: пусто")
-        local = starts_at.astimezone(zone)
-        draft.id = cells.text(found.get("appointment_id"))
-        draft.day = local.date()
-        draft.timed = (local.hour, local.minute) != (0, 0)
-        fields: dict[str, Any] = {"starts_at": starts_at}
-        fields |= self._end(found, zone, starts_at)
-        if "doctor" in found or "doctor_id" in found:
-            fields["doctor"] = _doctor(found)
-        if "branch" in found:
-            fields["branch"] = self._branch_record(found)
-        for column in ("room", "source", "cancel_reason"):
+        for column in ("room", "cancel_reason"):
             if column in found:
                 fields[column] = cells.text(found[column])
-        if "comment" in found:
-            fields["comment"] = cells.long_text(found["comment"])
-        if "services" in found:
-            fields["services"] = _services(cells.long_text(found["services"]))
         if "amount" in found:
             amount = cells.money(found["amount"])
             if amount is None and self._profile.empty_amount == "zero" and self._profile.row == "completed":
@@ -167,6 +153,41 @@ class Rows:
         draft.fact = "completed" if self._profile.row == "completed" else ""
         if "status" in found and (status := folded(cells.text(found["status"]))):
             draft.fact = self._fact(status) or draft.fact
+
+    def _entry(self, draft: Draft, found: Mapping[str, Cell], branch: BranchOptions) -> None:
+        zone, fields = self._visit(draft, found, branch)
+        fields["campaign"] = self._profile.campaign
+        if "mark" in found:
+            fields["mark"] = cells.text(found["mark"])
+        if "created_at" in found and (created := cells.instant(found["created_at"], zone)) is not None:
+            fields["created_at"] = created
+        draft.fields = fields
+
+    def _visit(
+        self, draft: Draft, found: Mapping[str, Cell], branch: BranchOptions
+    ) -> tuple[ZoneInfo, dict[str, Any]]:
+        """The clinic's zone and what the row says of a visit; no `starts_at` where it names none."""
+        zone = ZoneInfo(branch.timezone) if branch.timezone else self._zone
+        when, clock = ("starts_at", None) if "starts_at" in found else ("date", found.get("time"))
+        starts_at = cells.instant(found.get(when), zone, clock)
+        draft.id = cells.text(found.get("appointment_id"))
+        fields: dict[str, Any] = {}
+        if starts_at is not None:
+            local = starts_at.astimezone(zone)
+            draft.day = local.date()
+            draft.timed = (local.hour, local.minute) != (0, 0)
+            fields = {"starts_at": starts_at, **self._end(found, zone, starts_at)}
+        if "doctor" in found or "doctor_id" in found:
+            fields["doctor"] = _doctor(found)
+        if "branch" in found:
+            fields["branch"] = self._branch_record(found)
+        if "source" in found:
+            fields["source"] = cells.text(found["source"])
+        if "comment" in found:
+            fields["comment"] = cells.long_text(found["comment"])
+        if "services" in found:
+            fields["services"] = _services(cells.long_text(found["services"]))
+        return zone, fields
 
     def _end(self, found: Mapping[str, Cell], zone: ZoneInfo, starts_at: datetime) -> dict[str, Any]:
         if "ends_at" in found:

@@ -1,7 +1,7 @@
 """1C:Helix as a source of records (contract: kreslo.connectors.contract.Source).
 
 A read looks into the folders, takes what is ready into its own state, and gives whatever changed there since the cursor:
-patients, then appointments, then enquiries, then rows that were parked or released. `fetch` and `keys` answer from the
+patients, then appointments, enquiries and entries of campaigns, then rows that were parked or released. `fetch` and `keys` answer from the
 state: the files themselves are gone by then.
 """
 

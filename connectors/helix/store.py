@@ -19,7 +19,7 @@ from kreslo.records.codec import decode, encode
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _VERSION = 1
-KINDS = (RecordKind.PATIENT, RecordKind.APPOINTMENT, RecordKind.ENQUIRY)
+KINDS = (RecordKind.PATIENT, RecordKind.APPOINTMENT, RecordKind.ENQUIRY, RecordKind.ENTRY)
 """The order of a pass: a patient is known before the visit."""
 
 

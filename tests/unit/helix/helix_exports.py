@@ -68,6 +68,7 @@ def json_text(rows: Sequence[Cells]) -> str:
 def xlsx_bytes(rows: Sequence[Cells], above: Sequence[Cells] = ()) -> bytes:
     target = io.BytesIO()
     with xlsxwriter.Workbook(target, {"in_memory": True}) as book:
+        book.set_properties({"created": NOW.replace(tzinfo=None)})  # the same bytes at any time of day
         sheet = book.add_worksheet("Визиты")
         formats = book.add_format({"num_format": "dd.mm.yyyy hh:mm"})
         for place, row in enumerate((*above, TITLES, *rows)):

@@ -422,18 +422,6 @@ async def test_a_file_is_deleted_at_its_source_only_where_it_was_agreed(world: F
     assert list(world.folder.iterdir()) == []
 
 
-async def test_files_of_a_campaign_stay_and_are_told(world: Folder) -> None:
-    world.drop("nps.csv", [("ФИО", "Телефон", "Дата"), MARIA[:3]])
-    campaign = {"row": "campaign", "campaign": "nps", "files": "nps.csv", "mode": "append"}
-    reading = Reading(world.source(settle="0s", profiles={"nps": campaign}))
-    async with reading:
-        assert await reading.again() == []
-        (problem,) = await reading.source.check()
-        assert "пока не забираются" in problem.message
-        assert not problem.fatal
-    assert (world.folder / "nps.csv").exists()
-
-
 def test_a_late_file_is_judged_by_the_clinics_day() -> None:
     from connectors.helix.lateness import last_due
     from connectors.helix.options import ScheduleOptions
