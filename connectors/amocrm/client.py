@@ -21,6 +21,8 @@ from kreslo.connectors.errors import ConfigurationError, KresloError, OutageErro
 
 PAGE = 250
 _ATTEMPTS = 5
+_FIRST_ATTEMPTS = 2
+"""Where nobody has ever answered, the address may be wrong: a person should hear of it soon."""
 _LONGEST_BACKOFF = 30.0
 _LONGEST_BLOCK = 3600.0
 _AGAIN = frozenset((Verdict.LIMIT, Verdict.OUTAGE, Verdict.UNKNOWN))
@@ -66,6 +68,7 @@ class Client:
         self.access = access_of(options, self._http, seams.clock)
         self.pace = pace_of(seams.clock, options.host, options.rate, options.state)
         self._closed = False
+        self._reached = False
         self._block_until = 0.0
         self._block = PERMISSION_PAUSE
         self.skew = 0.0
@@ -96,12 +99,16 @@ class Client:
             reply = await self._send("GET", where, None, None)
             if isinstance(reply, Answer):
                 return reply
-            if reply.verdict not in _AGAIN or attempt == _ATTEMPTS:
+            if reply.verdict not in _AGAIN or attempt >= self._attempts:
                 raise _given_up(reply).error(f"GET {path}")
             if reply.verdict is not Verdict.LIMIT:  # the pace itself waits a limit out
                 spread = 1.0 + self._chance.random()
                 await self._clock.sleep(min(2.0 ** (attempt - 1) * spread, _LONGEST_BACKOFF))
         raise OutageError
+
+    @property
+    def _attempts(self) -> int:
+        return _ATTEMPTS if self._reached else _FIRST_ATTEMPTS
 
     async def pages(
         self, path: str, name: str, params: Query | None = None, most: int = 0
@@ -156,9 +163,11 @@ class Client:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             return Refusal(Verdict.OUTAGE, f"{type(error).__name__}: {masked(str(error))}", 10.0)
         except httpx.RequestError as error:
+            self._reached = True
             return Refusal(Verdict.UNKNOWN, f"{type(error).__name__}: {masked(str(error))}")
         finally:
             self.last_seconds = self._clock.monotonic() - started
+        self._reached = True
         self._read_clock(response)
         return self._judged(response, path)
 

@@ -22,6 +22,8 @@ BATCH = 50
 """Commands that one `batch` may hold."""
 
 _ATTEMPTS = 5
+_FIRST_ATTEMPTS = 2
+"""Where nobody has ever answered, the address may be wrong: a person should hear of it soon."""
 _LONGEST_PARK = 90.0  # a read waits this long for a blocked method; longer is the caller's to decide
 _LONGEST_BACKOFF = 30.0
 _HOPS = 3
@@ -65,6 +67,7 @@ class Client:
         )
         self.moved_to = ""
         self.connector = ""
+        self._reached = False
         self._auth: AppAuth | None = None
         if options.app is not None:
             store = FileTokenStore(options.app.tokens, options.app.key.get_secret_value())
@@ -115,7 +118,7 @@ class Client:
             for index, reply in zip(part, answers, strict=True):
                 if isinstance(reply, Refusal) and reply.verdict in _AGAIN:
                     tries[index] += 1
-                    if tries[index] >= _ATTEMPTS:
+                    if tries[index] >= self._attempts:
                         raise _given_up(reply).error(calls[index].method)
                     again.append(index)
                     refusal = reply
@@ -140,10 +143,14 @@ class Client:
             ]
             if not failed:
                 return replies
-            if attempt == _ATTEMPTS:
+            if attempt >= self._attempts:
                 raise _given_up(failed[0]).error("batch")
             await self._back_off(attempt)
         raise AssertionError
+
+    @property
+    def _attempts(self) -> int:
+        return _ATTEMPTS if self._reached else _FIRST_ATTEMPTS
 
     async def _back_off(self, attempt: int) -> None:
         spread = 1.5 + self._chance.random()
@@ -268,9 +275,11 @@ class Client:
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
                 return Refusal(Verdict.OUTAGE, "", f"{type(error).__name__}: {masked(str(error))}", 10.0)
             except httpx.RequestError as error:
+                self._reached = True
                 seconds = self._clock.monotonic() - started
                 text = f"{type(error).__name__}: {masked(str(error))}"
                 return Refusal(Verdict.UNKNOWN, "", text, seconds=seconds)
+            self._reached = True
             if not response.is_redirect:
                 return self._read(response)
             if (refusal := self._follow(response, method)) is not None:

@@ -104,6 +104,20 @@ async def test_reads_give_up_in_the_end(tmp_path: Path) -> None:
             await wire.client.ask("leads")
 
 
+async def test_where_nobody_has_ever_answered_a_person_hears_of_it_soon(tmp_path: Path) -> None:
+    away = httpx.ConnectError("refused")
+    async with Wire(in_turn(away), tmp_path) as wire:
+        with pytest.raises(OutageError):
+            await wire.client.ask("leads")
+        assert len(wire.requests) == 2
+        assert wire.clock.slept <= 3.0
+    async with Wire(in_turn(fine(), away), tmp_path) as wire:
+        await wire.client.ask("leads")
+        with pytest.raises(OutageError):
+            await wire.client.ask("leads")
+        assert len(wire.requests) == 1 + 5
+
+
 @pytest.mark.parametrize(("options", "rate"), [({}, 5), ({"rate": 7}, 7 / 1.05), ({"rate": 2.5}, 2.5)])
 async def test_requests_are_evenly_spaced(options: dict[str, Any], rate: float, tmp_path: Path) -> None:
     async with Wire(in_turn(fine()), tmp_path, **options) as wire:

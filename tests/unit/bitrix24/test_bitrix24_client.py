@@ -108,6 +108,20 @@ async def test_a_failed_batch_is_the_reply_to_each_of_its_commands(
         assert wire.methods == ["batch"]
 
 
+async def test_where_nobody_has_ever_answered_a_person_hears_of_it_soon() -> None:
+    away = httpx.ConnectError("refused")
+    async with Wire(in_turn(away)) as wire:
+        with pytest.raises(OutageError):
+            await wire.client.ask("profile")
+        assert len(wire.requests) == 2
+        assert wire.clock.slept <= 4.0
+    async with Wire(in_turn(httpx.Response(200, json={"result": {}}), away)) as wire:
+        await wire.client.ask("profile")
+        with pytest.raises(OutageError):
+            await wire.client.ask("profile")
+        assert len(wire.requests) == 1 + 5
+
+
 async def test_a_batch_is_read_command_by_command_however_php_shapes_it() -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         keys = list(commands(request))

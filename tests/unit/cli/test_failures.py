@@ -60,7 +60,6 @@ def test_a_wrong_webhook_is_told_without_printing_it(
     assert "s3cr3tc0de" not in message
 
 
-@pytest.mark.slow  # the connector asks again for half a minute before it gives up
 def test_a_portal_where_nobody_answers(kreslo: Run, mapping: Path) -> None:
     message = told(kreslo("setup", str(mapping)))
     assert "нет связи" in message
