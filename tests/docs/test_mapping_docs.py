@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from kreslo.connectors.model import Semantic
-from kreslo.mapping.keys import KEYS, NOT_YET
+from kreslo.mapping.keys import KEYS
 from kreslo.mapping.load import load_text
-from kreslo.mapping.model import FieldMode
+from kreslo.mapping.model import FieldMode, Occasion
 from kreslo.mapping.programs import KNOWN_FUNCTIONS
 from kreslo.mapping.visits import STATUS_RULES
 from kreslo.mapping.vocabulary import ROOTS, WORDS, Place
@@ -42,6 +42,7 @@ def test_every_key_is_documented_and_no_other(section: str) -> None:
         ("Names of `patient`", "patient"),
         ("Names of `appointment`, `next_visit`, `last_visit`", "appointment"),
         ("Names of `enquiry`", "enquiry"),
+        ("Names of `entry`", "entry"),
     ],
 )
 def test_every_name_is_documented_with_its_class(heading: str, root: str) -> None:
@@ -66,12 +67,14 @@ def test_every_function_mode_and_rule_is_documented() -> None:
 def test_what_each_place_sees_is_documented() -> None:
     seen = part("Expressions").split("Which names are seen:")[1]
     for place in Place:
-        assert f"`{place}:`" in seen
+        assert ("`on: entry`" if place is Place.ENTRY else f"`{place}:`") in seen
         assert all(f"`{root}`" in seen for root in ROOTS[place])
 
 
-def test_what_is_refused_by_name_is_documented() -> None:
-    assert [key for key in NOT_YET if f"`{key}:`" not in part("Not supported")] == []
+def test_every_occasion_of_a_campaign_is_documented() -> None:
+    table = [line.split("|")[1] for line in part("`campaign`").splitlines() if line.startswith("| ")]
+    said = {word.strip() for cell in table for word in cell.split(",")}
+    assert [each.value for each in Occasion if each.value not in said] == []
 
 
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

@@ -8,6 +8,7 @@ from kreslo.connectors.model import ById, Entity, FieldType
 from kreslo.decisions import visits
 from kreslo.decisions.adoption import Adoption, adopted_besides, adoption_of
 from kreslo.decisions.asking import Asker, answer_to, deleted_question
+from kreslo.decisions.campaigns import campaign_cards, campaigns_of
 from kreslo.decisions.case import Case, Facts, Role
 from kreslo.decisions.chains import chains_of
 from kreslo.decisions.claims import Claim, claims_of, entered_at
@@ -27,6 +28,7 @@ from kreslo.decisions.holdings import holdings
 from kreslo.decisions.leads import later_leads
 from kreslo.decisions.scope import patient_scope
 from kreslo.decisions.texts import text
+from kreslo.decisions.turns import turns_of, unlisted
 from kreslo.decisions.visit import Visit
 from kreslo.mapping.model import AppointmentPlan, Bridge
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef
@@ -53,7 +55,8 @@ def decide(case: Case, facts: Facts, now: datetime, bridge: Bridge) -> Decision:
 
 def _nothing(case: Case, reason: str) -> Desired:
     patient = {case.patient.id: reason} if case.patient else {}
-    return Desired(filtered={**patient, **{each.id: reason for each in case.appointments}})
+    records = [each.id for each in case.appointments] + [each.id for each in case.entries]
+    return Desired(filtered={**patient, **dict.fromkeys(records, reason)})
 
 
 def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, now: datetime) -> Decision:
@@ -70,7 +73,9 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
     adoption = adoption_of(carded, case, bridge, plan, asker) if plan else Adoption()
     claims = _claims(carded, case, patient, plan, adoption, asker)
     hung = tuple(dict.fromkeys(contact for claim in claims.values() for contact in claim.card.contacts))
-    wanted = _contact_wanted(case, patient, carded, bridge, now)
+    turns = turns_of(case, every, completed, bridge, now)
+    campaigns = campaigns_of(turns, case, patient, scope, bridge, asker, now)
+    wanted = bool(campaigns.due) or _contact_wanted(case, patient, carded, bridge, now)
     grown_up = _grown_up(bridge, now)
     identity = None
     if wanted:
@@ -106,14 +111,19 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
         claim = {**again, **later.late, **claims}.get(visit.chain.first.id)
         cards += _visit_cards(visit, case, patient, bridge, plan, scope, refs, identity, claim, adoption, now)
     cards += later.cards
+    invited, campaign_rules = campaign_cards(campaigns, patient, identity, refs, bridge, now)
+    cards += invited
     merged = _merged_away(case, patient, bridge)
     return Desired(
         cards=tuple(cards),
         reviews=(*reviews, *([merged] if merged else [])),
         claims={claim.card.id: claim.booked_at for claim in (*claims.values(), *later.late.values())},
-        wake_at=min((wake for wake in _wakes(every, carded, bridge, now) if wake > now), default=None),
-        rules=_rules(carded, identity, claims, adoption),
-        filtered=filtered,
+        wake_at=min(
+            (wake for wake in (*_wakes(every, carded, bridge, now), *campaigns.wakes) if wake > now),
+            default=None,
+        ),
+        rules=(*_rules(carded, identity, claims, adoption), *campaigns.rules, *campaign_rules),
+        filtered=filtered | unlisted(case, bridge),
     )
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from kreslo.decisions.case import Case
 from kreslo.decisions.texts import KINDS
 from kreslo.mapping.model import Bridge, Phase
-from kreslo.records import Appointment, Doctor, Enquiry, Patient
+from kreslo.records import Appointment, Branch, Doctor, Enquiry, Entry, Patient
 from kreslo.records.dates import age
 from kreslo.records.names import short_name
 
@@ -64,7 +64,6 @@ def appointment_scope(
 ) -> dict[str, Any]:
     """`appointment.…`, `next_visit.…`, `last_visit.…`. Instants are local to the appointment's branch."""
     zone = zone_of(appointment, bridge)
-    branch = appointment.branch
     return {
         "id": appointment.id,
         "starts_at": local(appointment.starts_at, zone),
@@ -78,11 +77,7 @@ def appointment_scope(
         "cancel_reason": appointment.cancel_reason,
         "cancel_comment": appointment.cancel_comment,
         "doctor": _doctor(appointment.doctor),
-        "branch": {
-            "id": branch.id if branch else "",
-            "name": branch.name if branch else "",
-            "address": branch.address if branch else "",
-        },
+        "branch": _branch(appointment.branch),
         "room": appointment.room,
         "registrar": appointment.registrar,
         "source": appointment.source,
@@ -112,9 +107,28 @@ def enquiry_scope(enquiries: Sequence[Enquiry], phone: str, bridge: Bridge) -> d
     }
 
 
-def zone_of(appointment: Appointment, bridge: Bridge) -> ZoneInfo:
-    if appointment.branch and appointment.branch.timezone:
-        return ZoneInfo(appointment.branch.timezone)
+def entry_scope(entry: Entry, bridge: Bridge, *, ahead: bool) -> dict[str, Any]:
+    """`entry.…`. `ahead`: the visit that it speaks of has not ended yet."""
+    zone = zone_of(entry, bridge)
+    return {
+        "id": entry.id,
+        "created_at": local(entry.created_at, zone),
+        "starts_at": local(entry.starts_at, zone),
+        "ends_at": local(entry.ends_at, zone),
+        "ahead": ahead,
+        "closed": entry.closed_at is not None,
+        "doctor": _doctor(entry.doctor),
+        "branch": _branch(entry.branch),
+        "mark": entry.mark,
+        "services": entry.services,
+        "source": entry.source,
+        "comment": entry.comment,
+    }
+
+
+def zone_of(record: Appointment | Entry, bridge: Bridge) -> ZoneInfo:
+    if record.branch and record.branch.timezone:
+        return ZoneInfo(record.branch.timezone)
     return bridge.zone
 
 
@@ -136,6 +150,12 @@ def _doctor(doctor: Doctor | None) -> dict[str, str]:
         "short_name": short_name(parts[0], parts[1], parts[2]),
         "specialty": doctor.specialty,
     }
+
+
+def _branch(branch: Branch | None) -> dict[str, str]:
+    if branch is None:
+        return {"id": "", "name": "", "address": ""}
+    return {"id": branch.id, "name": branch.name, "address": branch.address}
 
 
 def _status_word(phase: Phase) -> str:

@@ -83,7 +83,7 @@ class Intake(Parking):
             self._touch_patients(conn, fresh, known, marks)
             self._touch_appointments(conn, fresh, known, marks, now)
             self._touch_enquiries(conn, fresh, known, marks, now)
-            self._touch_entries(fresh, known, marks)
+            self._touch_entries(conn, fresh, known, marks)
             self._unpark(conn, [ref for ref, record in batch.items() if self._case_of(record)])
             self._park_rejected(conn, rejected, now)
             marks.keys |= self._existing(conn, marks.if_known - marks.keys)
@@ -263,7 +263,7 @@ class Intake(Parking):
         marks.if_known |= {PHONE_CASE + token for token in tokens}
         if moved:
             marks.fenced |= {key for pair in moved.values() for key in pair}
-            self._move_cards(conn, moved)
+            self._move_cards(conn, RecordKind.APPOINTMENT, moved)
 
     def _touch_enquiries(
         self,
@@ -297,22 +297,34 @@ class Intake(Parking):
         self._park_records(conn, [(ref, _NO_PHONE) for ref in unreachable], now, fix=_FIX_PHONE)
 
     def _touch_entries(
-        self, fresh: Mapping[RecordRef, Record], known: Mapping[RecordRef, _Known], marks: _Marks
+        self,
+        conn: Connection,
+        fresh: Mapping[RecordRef, Record],
+        known: Mapping[RecordRef, _Known],
+        marks: _Marks,
     ) -> None:
+        moved: dict[RecordRef, tuple[str, str]] = {}
         for ref, record in fresh.items():
             if not isinstance(record, Entry):
                 continue
-            before = known.get(ref)
-            marks.keys |= {self._case_of(record), *([before.case_key] if before is not None else [])}
+            before, owner = known.get(ref), patient_case(record.patient_id)
+            marks.keys.add(owner)
+            if before is not None and before.case_key != owner:
+                moved[ref] = (before.case_key, owner)
+        if moved:
+            marks.fenced |= {key for pair in moved.values() for key in pair}
+            self._move_cards(conn, RecordKind.ENTRY, moved)
 
-    def _move_cards(self, conn: Connection, moved: Mapping[RecordRef, tuple[str, str]]) -> None:
-        """A card whose appointments all belong to one other patient now goes with them; what was planned for it was
+    def _move_cards(
+        self, conn: Connection, kind: RecordKind, moved: Mapping[RecordRef, tuple[str, str]]
+    ) -> None:
+        """A card whose records of this kind all belong to one other patient now goes with them; what was planned for it was
         another case's decision, and what is in flight will be settled for the new one.
         """
         query = (
             select(t.members.c.card_key, t.cards.c.case_key)
             .join(t.cards, (t.cards.c.bridge == t.members.c.bridge) & (t.cards.c.key == t.members.c.card_key))
-            .where(t.members.c.bridge == self._bridge, t.members.c.kind == RecordKind.APPOINTMENT)
+            .where(t.members.c.bridge == self._bridge, t.members.c.kind == kind)
         )
         touched = {
             row.card_key: row.case_key
@@ -327,7 +339,7 @@ class Intake(Parking):
                 & (t.records.c.kind == t.members.c.kind)
                 & (t.records.c.id == t.members.c.id),
             )
-            .where(t.members.c.bridge == self._bridge, t.members.c.kind == RecordKind.APPOINTMENT)
+            .where(t.members.c.bridge == self._bridge, t.members.c.kind == kind)
         )
         for row in self._gather(conn, all_members, t.members.c.card_key, touched):
             owners.setdefault(row.card_key, set()).add(row.case_key)

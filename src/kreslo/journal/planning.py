@@ -200,7 +200,7 @@ class Planning(Writing):
         card.closed = state.closed
         card.overrule = state.overrule
         work.cards[card.key] = card
-        if card.target_id and card.role in {Role.CONTACT, Role.VISIT, Role.ENQUIRY, Role.CLAIM}:
+        if card.target_id and card.role is not Role.WATCHED:
             work.taken.add((card.entity, card.target_id))
         for member in state.members:
             work.membered.setdefault((card.key, member.kind), set()).add(member.id)

@@ -15,6 +15,12 @@ from kreslo.mapping.programs import EvaluationError, ExpressionError, did_you_me
 from kreslo.mapping.vocabulary import GROUPS, ROOTS, WORDS, Place, Privacy, known_at, sample_scopes
 
 _SAMPLES = sample_scopes()
+_WHERE = {
+    Place.CONTACT: "`contact:`",
+    Place.APPOINTMENT: "visits",
+    Place.ENQUIRY: "`enquiry:`",
+    Place.ENTRY: "a list (`on: entry`, `on: recall`)",
+}
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -129,7 +135,9 @@ def _names_known(reader: Reader, node: Node, names: tuple[Name, ...], place: Pla
         if path in WORDS or path in GROUPS:
             seen = ", ".join(ROOTS[place])
             reader.fault(
-                node, f'"{name.path[0]}" is not seen in `{place}:`; its expressions see {seen}', name.offset
+                node,
+                f'"{name.path[0]}" is not seen here; expressions of {_WHERE[place]} see {seen}',
+                name.offset,
             )
         else:
             reader.fault(node, f'no name "{path}"{_near(path, known)}', name.offset)

@@ -8,7 +8,17 @@ import msgspec
 from kreslo.connectors.model import FieldType, Semantic
 from kreslo.mapping.expressions import Expression, Template
 from kreslo.mapping.faults import At, Ref
-from kreslo.mapping.model import FamilyPlan, FieldMode, Horizon, Phase, RebookPlan, ReconcilePlan, StatusPlan
+from kreslo.mapping.model import (
+    FamilyPlan,
+    FieldMode,
+    Horizon,
+    Occasion,
+    Phase,
+    Quiet,
+    RebookPlan,
+    ReconcilePlan,
+    StatusPlan,
+)
 
 OnDeleted = Literal["review", "recreate", "ignore"]
 
@@ -137,6 +147,31 @@ class ExchangeDraft(msgspec.Struct, frozen=True, kw_only=True):
     tickets: TicketDraft | None = None
 
 
+class CampaignStageDraft(msgspec.Struct, frozen=True, kw_only=True):
+    name: Ref
+    when: Expression | None = None
+    after: timedelta = timedelta(0)
+    message: bool = False
+    semantic: Semantic | None = None
+
+
+class CampaignDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """`clock`: the time of day that `at:` names."""
+
+    name: str
+    on: Occasion
+    funnel: Ref
+    stages: tuple[CampaignStageDraft, ...]
+    title: Template
+    after: timedelta = timedelta(0)
+    clock: time | None = None
+    quiet: Quiet | None = None
+    late: timedelta = timedelta(days=1)
+    when: Expression | None = None
+    unless: Expression | None = None
+    fields: tuple[FieldDraft, ...] = ()
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file but its endpoints. `at`: of the word `bridge`, for what concerns no line of its own."""
 
@@ -148,4 +183,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     appointment: AppointmentDraft | None = None
     enquiry: EnquiryDraft | None = None
     exchange: ExchangeDraft | None = None
+    campaigns: tuple[CampaignDraft, ...] = ()
     reconcile: ReconcilePlan = ReconcilePlan()

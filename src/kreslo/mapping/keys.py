@@ -3,8 +3,8 @@
 from kreslo.mapping.model import Phase
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "": ("bridge", "language", "source", "target", "horizon", "contact", "appointment", "enquiry", "exchange",
-         "reconcile"),
+    "": ("bridge", "language", "source", "target", "horizon", "contact", "appointment", "enquiry", "campaigns",
+         "exchange", "reconcile"),
     "source": ("connector", "timezone", "every", "cron"),
     "target": ("connector", "abroad"),
     "horizon": ("past", "future"),
@@ -29,13 +29,14 @@ KEYS: dict[str, tuple[str, ...]] = {
     "enquiry": ("into", "stages", "title", "fields", "stale_after", "stale_task"),
     "enquiry.into": ("funnel",),
     "enquiry.stages": ("new", "already_booked", "stale"),
+    "campaign": (
+        "on", "after", "at", "quiet", "late", "when", "unless", "funnel", "stage", "message", "stages", "title", "fields",
+    ),
+    "campaign.stage": ("stage", "when", "after", "message", "semantic"),
     "exchange": ("key", "tickets"),
     "exchange.tickets": ("from", "doctor_field", "time_field", "length", "comment"),
     "exchange.tickets.from": ("leads", "funnel", "stages"),
 }  # fmt: skip
-"""`source:` and `target:` hold the options of their connectors besides. `field`, `stage` and `task` are the shapes of
-what stands in several places.
+"""`source:` and `target:` hold the options of their connectors besides. `field`, `stage`, `task` and `campaign` are the
+shapes of what stands in several places.
 """
-
-NOT_YET = ("campaigns",)
-"""Sections of the plan that this version does not have: refused by name, so that nobody waits for their effect."""

@@ -14,7 +14,7 @@ from kreslo.connectors.model import Catalog, Needed
 from kreslo.mapping.drafts import Draft
 from kreslo.mapping.endpoints import Endpoints, masked_lines, read_endpoints
 from kreslo.mapping.faults import At, Fault, MappingError
-from kreslo.mapping.keys import KEYS, NOT_YET
+from kreslo.mapping.keys import KEYS
 from kreslo.mapping.model import Bridge, EndpointSettings
 from kreslo.mapping.needed import needed
 from kreslo.mapping.nodes import Reader, Section
@@ -140,12 +140,7 @@ def _syntax_fault(error: MarkedYAMLError) -> Fault:
 def _top(reader: Reader, node: Node | None, name: str, lines: list[str]) -> Section:
     if node is None:
         raise MappingError(name, [Fault(None, "the file is empty")])
-    top = reader.section(node, "a mapping", (*KEYS[""], *NOT_YET))
+    top = reader.section(node, "a mapping", KEYS[""])
     if top is None:
         raise MappingError(name, reader.faults, masked_lines(lines, None))
-    for key in NOT_YET:
-        if key in top:
-            reader.fault(
-                top.names[key].at, f"`{key}:` is not supported by this version of Kreslo; take it out"
-            )
     return top

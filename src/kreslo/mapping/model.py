@@ -213,6 +213,72 @@ class TicketPlan(msgspec.Struct, frozen=True, kw_only=True):
     email_field: str = ""
 
 
+class Occasion(StrEnum):
+    """What gives a campaign's card. The first seven are facts of a visit; `last_visit` is the latest visit that took
+    place; `entry` is a row of the source's list of the campaign's own name, `recall` an invitation planned in the MIS.
+    """
+
+    BOOKED = "booked"
+    CONFIRMED = "confirmed"
+    ARRIVED = "arrived"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    RESCHEDULED = "rescheduled"
+    NO_SHOW = "no_show"
+    LAST_VISIT = "last_visit"
+    ENTRY = "entry"
+    RECALL = "recall"
+
+
+ENTRY_OCCASIONS = frozenset({Occasion.ENTRY, Occasion.RECALL})
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """Hours of the clinic's day, over midnight as a rule, in which nothing is begun."""
+
+    since: time
+    until: time
+
+
+class CampaignStage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage of a campaign and what it takes: `when` holds, and `after` has passed since the card's time."""
+
+    stage: StageRef
+    name: str
+    when: Expression | None = None
+    after: timedelta = timedelta(0)
+    message: bool = False
+
+
+class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One card an occasion. Its time is the occasion's and `after`, then the first `at` of the clinic's day, out of
+    `quiet`; later than `late` past it no card is made. `when`, `unless`: what must (not) hold for a card to be made.
+    `stages`: from the last of a card's life to the first; the first rule that holds says where it stands.
+    """
+
+    name: str
+    on: Occasion
+    funnel: str
+    stages: tuple[CampaignStage, ...]
+    title: Template
+    after: timedelta = timedelta(0)
+    at: time | None = None
+    quiet: Quiet | None = None
+    late: timedelta = timedelta(days=1)
+    when: Expression | None = None
+    unless: Expression | None = None
+    fields: tuple[FieldRule, ...] = ()
+
+    @property
+    def entity(self) -> Entity:
+        return Entity.DEAL
+
+    @property
+    def speaks(self) -> bool:
+        """Whether any of its stages writes to the patient."""
+        return any(rule.message for rule in self.stages)
+
+
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):
     past: timedelta = timedelta(days=30)
     future: timedelta = timedelta(days=365)
@@ -243,6 +309,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     contact: ContactPlan | None
     appointment: AppointmentPlan | None
     enquiry: EnquiryPlan | None
+    campaigns: tuple[CampaignPlan, ...] = ()
     terminal: frozenset[StageRef] = frozenset()
     stage_order: dict[StageRef, int] = {}
     fingerprint: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from kreslo.connectors.model import Entity, FieldType, Needed, NeededField, NeededStage, Semantic
 from kreslo.mapping.drafts import (
     AppointmentDraft,
+    CampaignDraft,
     Draft,
     EnquiryDraft,
     FieldDraft,
@@ -50,6 +51,9 @@ def needed(draft: Draft) -> Needed:
     if draft.enquiry:
         fields += _fields(Entity.LEAD if draft.enquiry.pool.leads else Entity.DEAL, draft.enquiry.fields)
         stages += _enquiry_stages(draft.enquiry)
+    for campaign in draft.campaigns:
+        fields += _fields(Entity.DEAL, campaign.fields)
+        stages += _campaign_stages(campaign)
     if draft.exchange and draft.exchange.tickets:
         fields += _ticket_fields(draft.exchange.tickets)
         stages += _ticket_stages(draft.exchange.tickets)
@@ -61,7 +65,7 @@ def entities(draft: Draft) -> tuple[Entity, ...]:
     found: list[Entity] = []
     if draft.contact:
         found.append(Entity.CONTACT)
-    if draft.appointment or (draft.enquiry and not draft.enquiry.pool.leads):
+    if draft.appointment or draft.campaigns or (draft.enquiry and not draft.enquiry.pool.leads):
         found.append(Entity.DEAL)
     claim = draft.appointment.claim if draft.appointment else None
     if (draft.enquiry and draft.enquiry.pool.leads) or (claim and claim.pool.leads):
@@ -124,6 +128,13 @@ def _enquiry_stages(draft: EnquiryDraft) -> Iterator[NeededStage]:
     for stage in (draft.new, draft.already_booked, draft.stale):
         if stage:
             yield _stage(entity, funnel.text if funnel else "", stage, None)
+
+
+def _campaign_stages(draft: CampaignDraft) -> Iterator[NeededStage]:
+    """The rules stand from the last to the first of a card's life."""
+    for rule in reversed(draft.stages):
+        semantic = rule.semantic or Semantic.OPEN
+        yield NeededStage(Entity.DEAL, draft.funnel.text, rule.name.text, semantic)
 
 
 def _stage(entity: Entity, funnel: str, draft: StageDraft, phase: Phase | None) -> NeededStage:

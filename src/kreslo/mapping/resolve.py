@@ -13,6 +13,7 @@ from kreslo.mapping.catalogs import Finder
 from kreslo.mapping.drafts import (
     AdoptDraft,
     AppointmentDraft,
+    CampaignDraft,
     ClaimDraft,
     ContactDraft,
     Draft,
@@ -26,6 +27,8 @@ from kreslo.mapping.model import (
     AdoptPlan,
     AppointmentPlan,
     Bridge,
+    CampaignPlan,
+    CampaignStage,
     ClaimPlan,
     ContactPlan,
     EnquiryPlan,
@@ -50,6 +53,7 @@ def resolved(
     contact = _contact(finder, draft.contact) if draft.contact else None
     appointment = _appointment(finder, draft.appointment) if draft.appointment else None
     enquiry = _enquiry(finder, draft.enquiry) if draft.enquiry else None
+    campaigns = [_campaign(finder, each) for each in draft.campaigns]
     tickets = draft.exchange.tickets if draft.exchange else None
     ticket_plan = _tickets(finder, tickets) if tickets else None
     if finder.faults:
@@ -62,6 +66,7 @@ def resolved(
         contact=contact,
         appointment=appointment,
         enquiry=enquiry,
+        campaigns=tuple(each for each in campaigns if each),
         terminal=frozenset(
             StageRef(funnel.id, stage.id)
             for funnel in catalog.funnels
@@ -196,6 +201,40 @@ def _enquiry(finder: Finder, draft: EnquiryDraft) -> EnquiryPlan | None:
     )
 
 
+def _campaign(finder: Finder, draft: CampaignDraft) -> CampaignPlan | None:
+    funnel = finder.funnel(draft.funnel)
+    stages = []
+    for rule in draft.stages:
+        stage = finder.stage(funnel, rule.name)
+        if funnel and stage:
+            stages.append(
+                CampaignStage(
+                    stage=StageRef(funnel.id, stage.id),
+                    name=stage.name,
+                    when=rule.when,
+                    after=rule.after,
+                    message=rule.message,
+                )
+            )
+    fields = finder.rules(Entity.DEAL, draft.fields)
+    if funnel is None:
+        return None
+    return CampaignPlan(
+        name=draft.name,
+        on=draft.on,
+        funnel=funnel.id,
+        stages=tuple(stages),
+        title=draft.title,
+        after=draft.after,
+        at=draft.clock,
+        quiet=draft.quiet,
+        late=draft.late,
+        when=draft.when,
+        unless=draft.unless,
+        fields=fields,
+    )
+
+
 def _task(finder: Finder, draft: TaskDraft | None) -> TaskPlan | None:
     return TaskPlan(text=draft.text, after=draft.after, user=finder.user(draft.user)) if draft else None
 
@@ -238,6 +277,7 @@ def _fingerprint(bridge: Bridge) -> str:
     """
     used = {bridge.appointment.funnel} if bridge.appointment else set()
     used |= {bridge.enquiry.funnel} if bridge.enquiry else set()
+    used |= {campaign.funnel for campaign in bridge.campaigns}
     part = msgspec.structs.replace(
         bridge,
         tickets=None,

@@ -4,8 +4,10 @@ from typing import Literal
 
 from ruamel.yaml.nodes import Node
 
+from kreslo.mapping.campaigns import read_campaigns
 from kreslo.mapping.drafts import (
     AppointmentDraft,
+    CampaignDraft,
     ContactDraft,
     Draft,
     EnquiryDraft,
@@ -15,7 +17,7 @@ from kreslo.mapping.drafts import (
 from kreslo.mapping.exchange import read_exchange
 from kreslo.mapping.faults import start_of
 from kreslo.mapping.keys import KEYS
-from kreslo.mapping.model import FamilyPlan, Horizon, ReconcilePlan
+from kreslo.mapping.model import ENTRY_OCCASIONS, FamilyPlan, Horizon, ReconcilePlan
 from kreslo.mapping.nodes import Reader, Section
 from kreslo.mapping.shapes import on_deleted, read_adopt, read_fields, read_stages, read_task, read_title
 from kreslo.mapping.visits import read_appointment
@@ -42,6 +44,9 @@ def read_draft(reader: Reader, top: Section) -> Draft:
     appointment: AppointmentDraft | None = None
     enquiry: EnquiryDraft | None = None
     exchange: ExchangeDraft | None = None
+    no_campaigns: tuple[CampaignDraft, ...] = ()
+    campaigns = top.read("campaigns", lambda node, title: read_campaigns(reader, node, title), no_campaigns)
+    _check_campaigns(reader, top, campaigns)
     return Draft(
         name=name,
         at=top.names["bridge"].at if "bridge" in top else top.at,
@@ -54,7 +59,22 @@ def read_draft(reader: Reader, top: Section) -> Draft:
         enquiry=top.read("enquiry", lambda node, title: _enquiry(reader, node, title, language), enquiry),
         exchange=top.read("exchange", lambda node, title: read_exchange(reader, node, title), exchange),
         reconcile=top.read("reconcile", lambda node, title: _reconcile(reader, node, title), ReconcilePlan()),
+        campaigns=campaigns,
     )
+
+
+def _check_campaigns(reader: Reader, top: Section, campaigns: tuple[CampaignDraft, ...]) -> None:
+    if campaigns and "contact" not in top:
+        reader.fault(
+            top.names["campaigns"].at,
+            "`campaigns:` needs `contact:`: its cards hang on the patient's contact",
+        )
+    of_visits = [each for each in campaigns if each.on not in ENTRY_OCCASIONS]
+    if of_visits and "appointment" not in top:
+        reader.fault(
+            top.names["campaigns"].at,
+            f"`on: {of_visits[0].on}` needs `appointment:`, which says what a visit's facts mean",
+        )
 
 
 def _horizon(reader: Reader, node: Node, title: str) -> Horizon | None:

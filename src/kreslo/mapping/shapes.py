@@ -149,15 +149,19 @@ def _stage(reader: Reader, phase: str, node: Node) -> StageDraft | None:
     name = section.ref("stage")
     if name is None:
         return None
-    semantic: Semantic | None = None
-    if "semantic" in section:
-        semantic = reader.choice(section["semantic"], "`semantic:`", _SEMANTICS)
     return StageDraft(
         name=name,
         at=section.read("at", reader.clock, StageDraft(name=name).at),
         message=section.flag("message", default=False),
-        semantic=semantic,
+        semantic=read_semantic(section),
     )
+
+
+def read_semantic(section: Section) -> Semantic | None:
+    """What a stage means to the CRM, where the mapping says so."""
+    none: Semantic | None = None
+    reader = section.reader
+    return section.read("semantic", lambda node, title: reader.choice(node, title, _SEMANTICS), none)
 
 
 def read_task(section: Section, key: str, place: Place) -> TaskDraft | None:

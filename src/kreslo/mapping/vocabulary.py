@@ -44,12 +44,14 @@ class Place(StrEnum):
     CONTACT = "contact"
     APPOINTMENT = "appointment"
     ENQUIRY = "enquiry"
+    ENTRY = "entry"
 
 
 ROOTS: dict[Place, tuple[str, ...]] = {
     Place.CONTACT: ("patient", "next_visit", "last_visit"),
     Place.APPOINTMENT: ("appointment", "patient", "next_visit", "last_visit"),
     Place.ENQUIRY: ("enquiry",),
+    Place.ENTRY: ("entry", "patient", "next_visit", "last_visit"),
 }
 
 _T, _D, _M, _B, _N = FieldType.TEXT, FieldType.DATE, FieldType.DATETIME, FieldType.BOOLEAN, FieldType.NUMBER
@@ -132,6 +134,26 @@ _ENQUIRY = (
     Word("count", _N, _LOG, "how many enquiries this phone made"),
 )
 
+_ENTRY = (
+    Word("id", _T, _LOG, "the entry's id in the MIS"),
+    Word("created_at", _M, _LOG, "when the MIS wrote it down"),
+    Word("starts_at", _M, _LOG, "start of the visit that it speaks of"),
+    Word("ends_at", _M, _LOG, "end of that visit"),
+    Word("ahead", _B, _LOG, "that visit has not ended yet"),
+    Word("closed", _B, _LOG, "the MIS called it done"),
+    Word("doctor.id", _T, _LOG, "the doctor's id in the MIS"),
+    Word("doctor.name", _T, _LOG, "the doctor's full name"),
+    Word("doctor.short_name", _T, _LOG, "the doctor's surname and initials"),
+    Word("doctor.specialty", _T, _HEALTH, "the doctor's specialty"),
+    Word("branch.id", _T, _LOG, "the branch's id in the MIS"),
+    Word("branch.name", _T, _LOG, "the branch's name"),
+    Word("branch.address", _T, _LOG, "the branch's address"),
+    Word("mark", _T, _HEALTH, "what the doctor noted: which recommendation"),
+    Word("services", _T, _HEALTH, "names of the services", many=True),
+    Word("source", _T, _LOG, "where it came from"),
+    Word("comment", _T, _HEALTH, "the comment on it"),
+)
+
 
 def _rooted(root: str, words: tuple[Word, ...]) -> Iterator[tuple[str, Word]]:
     for word in words:
@@ -146,6 +168,7 @@ WORDS: dict[str, Word] = dict(
         *_rooted("next_visit", _VISIT),
         *_rooted("last_visit", _VISIT),
         *_rooted("enquiry", _ENQUIRY),
+        *_rooted("entry", _ENTRY),
     ]
 )
 """Every name by its full path."""

@@ -29,6 +29,7 @@ def test_what_needs_a_legal_basis() -> None:
         "patient.comment",
         "patient.policy",
         *(f"{root}.{name}" for root in roots for name in of_a_visit),
+        *(f"entry.{name}" for name in ("mark", "comment", "services", "doctor.specialty")),
     }
     assert WORDS["patient.policy"].privacy is Privacy.DOCUMENTS
 
@@ -36,6 +37,8 @@ def test_what_needs_a_legal_basis() -> None:
 def test_each_place_sees_its_own_names() -> None:
     assert "appointment.starts_at" not in known_at(Place.CONTACT)
     assert "next_visit.starts_at" in known_at(Place.CONTACT)
+    assert "appointment.starts_at" not in known_at(Place.ENTRY)
+    assert {"entry.mark", "patient.id", "next_visit.id"} <= set(known_at(Place.ENTRY))
     assert set(known_at(Place.ENQUIRY)) == {path for path in WORDS if path.startswith("enquiry.")}
 
 
