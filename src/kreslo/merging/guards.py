@@ -5,15 +5,9 @@ from kreslo.decisions.case import Base, Role
 from kreslo.decisions.desired import Cause, DesiredCard, StageWish
 from kreslo.mapping.model import CLOCK_PHASES, ENDED_PHASES, Bridge, Phase
 
-RANK = {
-    Phase.UPCOMING: 0,
-    Phase.TOMORROW: 1,
-    Phase.TODAY: 2,
-    Phase.CONFIRMED: 3,
-    Phase.ARRIVED: 4,
-} | dict.fromkeys(ENDED_PHASES, 5)
-
-UNRANKED = -1
+_WAY = (Phase.UPCOMING, Phase.TOMORROW, Phase.TODAY, Phase.CONFIRMED, Phase.ARRIVED)
+END = len(_WAY)
+RANK = {phase: number for number, phase in enumerate(_WAY)} | dict.fromkeys(ENDED_PHASES, END)
 
 
 def wants_stage(card: DesiredCard, base: Base | None) -> bool:
@@ -27,10 +21,10 @@ def wants_stage(card: DesiredCard, base: Base | None) -> bool:
 
 
 def held_back(card: DesiredCard, wish: StageWish, base: Base | None, actual: Card, bridge: Bridge) -> str:
-    """Why the stage is not written, in words for `explain`, or "" if it is."""
-    if wish.stage is None or actual.stage is None or actual.stage == wish.stage:
+    """Why a stage that the card does not stand on is not written, in words for `explain`, or "" if it is."""
+    if wish.stage is None or actual.stage is None:
         return ""
-    if wish.occasion and base is not None and wish.occasion in base.markers:
+    if base is not None and wish.occasion in base.markers:
         return "its message for this time went out already"
     taken = base is None and card.overrule
     # Where we put it ourselves is ours: a claimed card that went back to its funnel comes again.
@@ -49,7 +43,7 @@ def held_back(card: DesiredCard, wish: StageWish, base: Base | None, actual: Car
         return "the card stands on a protected stage"
     if wish.cause in {Cause.RESCHEDULE, Cause.REVERSAL} or taken:
         return ""
-    if _backwards(wish, base, actual, bridge):
+    if _backwards(wish.phase, wish.stage, base, actual, actual.stage, bridge):
         return "that would be a step backwards"
     return ""
 
@@ -66,22 +60,25 @@ def _held_lead(card: DesiredCard, wish: StageWish, base: Base | None, actual: Ca
     return ""
 
 
-def _backwards(wish: StageWish, base: Base | None, actual: Card, bridge: Bridge) -> bool:
-    if wish.stage is None or wish.phase is None or actual.stage is None:
+def _backwards(
+    phase: Phase | None, goal: StageRef, base: Base | None, actual: Card, stage: StageRef, bridge: Bridge
+) -> bool:
+    """Whether from `stage`, where the card stands, to `goal` would be back."""
+    if phase is None:
         return False
-    stands = rank_of(actual.stage, bridge)
-    if stands == UNRANKED and (actual.semantic is not Semantic.OPEN or actual.stage in bridge.terminal):
-        stands = RANK[Phase.COMPLETED]
-    if stands == RANK[Phase.COMPLETED] and base is None:
+    stands = rank_of(stage, bridge)
+    if stands is None and (actual.semantic is not Semantic.OPEN or stage in bridge.terminal):
+        stands = END
+    if stands == END and base is None:
         return True  # from one end to another is not forward
-    if stands != UNRANKED:
-        return RANK[wish.phase] < stands
+    if stands is not None:
+        return RANK[phase] < stands
     # A stage of staff's own: with a base, the MIS moved on since; without one, only forward in the CRM's own order.
     order = bridge.stage_order
-    return base is None and order.get(wish.stage, 0) < order.get(actual.stage, 0)
+    return base is None and order.get(goal, 0) < order.get(stage, 0)
 
 
-def rank_of(stage: StageRef, bridge: Bridge) -> int:
-    """How far a visit is that stands on this stage, by the mapping; UNRANKED for a stage the mapping does not name."""
+def rank_of(stage: StageRef, bridge: Bridge) -> int | None:
+    """How far a visit is that stands on this stage, by the mapping; None for a stage the mapping does not name."""
     rules = bridge.appointment.stages if bridge.appointment else {}
-    return max((RANK[phase] for phase, rule in rules.items() if rule.stage == stage), default=UNRANKED)
+    return max((RANK[phase] for phase, rule in rules.items() if rule.stage == stage), default=None)

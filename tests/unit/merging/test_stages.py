@@ -1,5 +1,6 @@
 """DESIGN 7: stages are written when the MIS or the clock moves on, not held. Guards."""
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from kreslo.connectors.model import Semantic, StageRef
 from kreslo.decisions.case import Base, Role
 from kreslo.decisions.desired import Cause, DesiredCard, StageWish
-from kreslo.mapping.model import Phase
+from kreslo.mapping.model import Phase, StageRule
 from kreslo.merging.guards import held_back, wants_stage
 from tests.unit.decisions.builders import (
     NOW,
@@ -42,6 +43,8 @@ PROTECTED, FINAL, STAFFS = "protected", "final", ""
 BACKWARDS = "that would be a step backwards"
 ON_PROTECTED = "the card stands on a protected stage"
 ON_FINAL = "the card stands on a final stage"
+STOOD = "the card stood in the CRM before"
+TOUCHED = "staff moved the card on"
 OUT = "staff moved the card out of our funnels"
 
 
@@ -91,6 +94,7 @@ GUARDS: list[tuple[str, StageWish, str, Base, str]] = [
     ("a final stage holds the MIS", wish(L), "WON", phase_base(U), ON_FINAL),
     ("a final stage holds a move", wish(U, AGAIN), "WON", phase_base(U), ON_FINAL),
     ("a final stage lets a reversal through", wish(L, BACK), "WON", phase_base(W), ""),
+    ("a final stage holds one end against another", wish(L), "WON", phase_base(N), ON_FINAL),
     ("a final stage lets a rebooked visit through", wish(U, AGAIN), "WON", phase_base(L), ""),
     ("the clock does not go back", wish(T, CLOCK), "CONFIRMED", phase_base(U), BACKWARDS),
     ("arrived after staff closed it", wish(A), "LOSE", phase_base(T), BACKWARDS),
@@ -113,6 +117,77 @@ def test_the_guards(wished: StageWish, stands: str, base: Base, why: str) -> Non
     assert held(wished, stands, base, final=frozenset({stage("WON")})) == why
 
 
+WAY = [U, T, Phase.TODAY, C, A, W]
+
+
+@pytest.mark.parametrize(("earlier", "later"), list(pairwise(WAY)))
+def test_no_step_backwards_on_the_way_of_a_visit(earlier: Phase, later: Phase) -> None:
+    """Phases of 7.1 and 7.2, in their order: upcoming, tomorrow, today, confirmed, arrived, and the ends."""
+    stages = {phase: StageRule(stage=stage(phase.value), name=phase.value) for phase in WAY}
+    forward = StageWish(stage=stage(later.value), initial=stage(later.value), phase=later)
+    back = StageWish(stage=stage(earlier.value), initial=stage(earlier.value), phase=earlier)
+    assert held(forward, earlier.value, phase_base(U), stages=stages) == ""
+    assert held(back, later.value, phase_base(U), stages=stages) == BACKWARDS
+
+
+def test_a_stage_that_two_phases_share_counts_as_the_later_one() -> None:
+    """No step backwards: where the mapping gives two phases one stage, the card may be at the later of them."""
+    stages = {**make_plan().stages, C: make_plan().stages[U]}
+    assert held(wish(T, CLOCK), "UPCOMING", phase_base(U), stages=stages) == BACKWARDS
+
+
+def test_a_stage_of_the_mappings_is_no_end_because_the_crm_calls_it_closed() -> None:
+    """The mapping's word comes first: a clinic may confirm on a stage that the CRM counts as won."""
+    card = make_deal(code="CONFIRMED", semantic=Semantic.WON)
+    assert held_back(visit(wish(A)), wish(A), phase_base(C), card, make_bridge()) == ""
+
+
+ENDS = [("ARCHIVE", Semantic.LOST, ()), ("ARCHIVE", Semantic.OPEN, ("ARCHIVE",))]
+
+
+@pytest.mark.parametrize(("code", "semantic", "terminal"), ENDS)
+def test_a_closed_stage_of_staffs_own_is_an_end(
+    code: str, semantic: Semantic, terminal: tuple[str, ...]
+) -> None:
+    """No step backwards out of what staff closed, whether the card says so or the funnel."""
+    bridge = make_bridge(terminal=frozenset(map(stage, terminal)))
+    card = make_deal(code=code, semantic=semantic)
+    assert held_back(visit(wish(A)), wish(A), phase_base(T), card, bridge) == BACKWARDS
+    assert held_back(visit(wish(W)), wish(W), phase_base(T), card, bridge) == ""
+
+
+ORDERS: list[tuple[str, dict[str, int], Base | None, str]] = [
+    ("the goal lies before", {"UPCOMING": 0, "YES": 1}, None, BACKWARDS),
+    ("the goal lies before, and the MIS moved on", {"UPCOMING": 0, "YES": 1}, phase_base(T), ""),
+    ("the goal lies behind", {"UPCOMING": 2, "YES": 1}, None, ""),
+    ("the CRM gave no order", {}, None, ""),
+    ("the goal is not in the order", {"YES": 1}, None, BACKWARDS),
+    ("where it stands is not in the order", {"UPCOMING": 0}, None, ""),
+]
+
+
+@pytest.mark.parametrize(("order", "base", "why"), [r[1:] for r in ORDERS], ids=[r[0] for r in ORDERS])
+def test_from_a_stage_of_staffs_own_the_crms_order_counts_without_a_base(
+    order: dict[str, int], base: Base | None, why: str
+) -> None:
+    """Without a base: stages move forward only. With one, the MIS or the clock moved on since."""
+    plan = make_plan(protect=frozenset())
+    bridge = make_bridge(appointment=plan, stage_order={stage(code): n for code, n in order.items()})
+    wished = wish(U, MIS)
+    assert held_back(visit(wished), wished, base, make_deal(code="YES"), bridge) == why
+
+
+def test_nothing_holds_where_there_is_no_stage_or_no_rule() -> None:
+    """A status or phase without a stage of its own has no opinion; nor has a mapping without appointments."""
+    nowhere = StageWish(stage=None, initial=stage("UPCOMING"), phase=Phase.TODAY)
+    assert held_back(visit(nowhere), nowhere, phase_base(A), make_deal(code="ARRIVED"), make_bridge()) == ""
+    assert held_back(visit(wish(T)), wish(T), phase_base(U), make_deal(stage=None), make_bridge()) == ""
+    without_phase = msgspec.structs.replace(wish(U), phase=None)
+    assert held(without_phase, "CONFIRMED", phase_base(U)) == ""
+    bare = make_bridge(appointment=None)
+    assert held_back(visit(wish(T)), wish(T), phase_base(U), make_deal(code="YES"), bare) == ""
+
+
 def test_nothing_is_final_by_default() -> None:
     """`final` (stages the mapping lists, none by default)."""
     assert make_plan().final == frozenset()
@@ -122,6 +197,7 @@ def test_nothing_is_final_by_default() -> None:
 FUNNELS: list[tuple[str, StageRef, Base, str]] = [
     ("another funnel", StageRef("77", "X"), phase_base(U), OUT),
     ("another funnel, and moved", StageRef("77", "X"), phase_base(U), OUT),
+    ("another funnel, nothing decided yet", StageRef("77", "X"), phase_base(U, stage=None), OUT),
     ("where we put it ourselves", StageRef("9", "BOOKED"), phase_base(L, stage=StageRef("9", "BOOKED")), ""),
 ]
 
@@ -140,6 +216,12 @@ def test_a_claimed_card_leaves_its_funnel() -> None:
     lead = make_deal(stage=StageRef("9", "BOOKED"))
     assert held_back(card, wished, None, lead, make_bridge()) == ""
     assert held_back(visit(wished), wished, None, lead, make_bridge()) == OUT
+    assert (
+        held_back(card, wished, phase_base(U), lead, make_bridge()) == OUT
+    )  # once written, it is as any other
+    further = make_deal(code="CONFIRMED")
+    assert held_back(card, wished, None, further, make_bridge()) == ""
+    assert held_back(visit(wished), wished, None, further, make_bridge()) == BACKWARDS
 
 
 def test_a_message_goes_out_once_for_a_time() -> None:
@@ -150,7 +232,8 @@ def test_a_message_goes_out_once_for_a_time() -> None:
         held_back(visit(wished), wished, went, make_deal(), make_bridge())
         == "its message for this time went out already"
     )
-    assert held_back(visit(wished), wished, phase_base(U), make_deal(), make_bridge()) == ""
+    for base in (phase_base(U), None):
+        assert held_back(visit(wished), wished, base, make_deal(), make_bridge()) == ""
 
 
 LEADS: list[tuple[str, Role, Cause, str, Semantic, str, str]] = [
@@ -162,8 +245,15 @@ LEADS: list[tuple[str, Role, Cause, str, Semantic, str, str]] = [
         "WORK",
         Semantic.OPEN,
         "NEW",
-        "staff moved the card on",
+        TOUCHED,
     ),
+    ("the clock on what waits unsorted", Role.ENQUIRY, CLOCK, "WORK", Semantic.UNSORTED, "NEW", ""),
+    ("a card that stood before", Role.ENQUIRY, CLOCK, "NEW", Semantic.OPEN, "", STOOD),
+    ("a card that stood before, already booked", Role.ENQUIRY, MIS, "NEW", Semantic.OPEN, "", ""),
+    ("a lead of the CRM's own ages", Role.WATCHED, CLOCK, "NEW", Semantic.OPEN, "", ""),
+    ("they asked again, and staff took it up", Role.ENQUIRY, BACK, "WORK", Semantic.OPEN, "NEW", TOUCHED),
+    ("they asked again, and it is closed", Role.ENQUIRY, BACK, "JUNK", Semantic.LOST, "NEW", ""),
+    ("a won one stays won", Role.WATCHED, MIS, "DONE", Semantic.WON, "NEW", "the card is closed"),
     ("already booked, though staff took it up", Role.ENQUIRY, MIS, "WORK", Semantic.OPEN, "NEW", ""),
     ("a closed one stays closed", Role.WATCHED, MIS, "JUNK", Semantic.LOST, "NEW", "the card is closed"),
     ("a closed one is not converted", Role.CLAIM, MIS, "JUNK", Semantic.LOST, "", "the card is closed"),
@@ -184,6 +274,13 @@ def test_enquiries_and_leads(
     card = DesiredCard(key="k", role=role, entity=make_lead().entity, stage=wished)
     base = Base(stage=lead_stage(decided)) if decided else None
     assert held_back(card, wished, base, make_lead(code=stands, semantic=semantic), make_bridge()) == why
+
+
+def test_an_enquiry_card_on_which_no_stage_was_decided_is_not_touched() -> None:
+    """Touched is what staff moved from where we put it; where we put it nowhere, the clock goes on."""
+    wished = StageWish(stage=lead_stage("STALE"), initial=lead_stage("STALE"), cause=CLOCK)
+    card = DesiredCard(key="k", role=Role.ENQUIRY, entity=make_lead().entity, stage=wished)
+    assert held_back(card, wished, Base(), make_lead(code="WORK"), make_bridge()) == ""
 
 
 # --- through several decisions ----------------------------------------------------------------------------------------
