@@ -230,18 +230,24 @@ def _card(
 
 
 def _enquiries(cards: Sequence[SeenCard], rules: Rules, phones: Iterable[str]) -> Iterator[Violation]:
-    """A phone's enquiry card is the lead that carries an enquiry's key; or one open lead of the CRM's own."""
+    """A phone's enquiry card is the lead that carries an enquiry's key; or one open lead of the CRM's own. Who asks again
+    after the answer, or after a visit took the card over, has another one: only one is open at a time.
+    """
     keyed: Counter[str] = Counter()
+    open_keyed: Counter[str] = Counter()
+    visits = set(rules.stages.values())
     open_leads: Counter[str] = Counter()
     for card in cards:
         if card.entity is Entity.CONTACT:
             continue
         for phone in set(card.phones):
-            keyed[phone] += card.key.startswith(f"{rules.source_id}/enquiry/")
+            ours = card.key.startswith(f"{rules.source_id}/enquiry/")
+            keyed[phone] += ours
+            open_keyed[phone] += ours and not card.closed and card.stage not in visits
             open_leads[phone] += card.entity is Entity.LEAD and not card.closed
     for phone in phones:
         about = f"{phone[:5]}***{phone[-2:]}"
-        if keyed[phone] > 1:
-            yield Violation("doubled enquiry", about, found=f"{keyed[phone]} cards", expected="1")
+        if open_keyed[phone] > 1:
+            yield Violation("doubled enquiry", about, found=f"{open_keyed[phone]} open cards", expected="1")
         elif not keyed[phone] and not open_leads[phone]:
             yield Violation("no enquiry", about, found="no card", expected="1")

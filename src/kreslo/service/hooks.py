@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, HTTPException, Request, status
 
 from kreslo.connectors.contract import HOOK_SECRET_HEADER
-from kreslo.connectors.errors import DataError, PermissionDeniedError
+from kreslo.connectors.errors import DataError, OutageError, PermissionDeniedError
 from kreslo.service.hosted import Hosted
 
 _log = structlog.get_logger(__name__)
@@ -39,6 +39,12 @@ def hook_routes(bridges: Mapping[str, Hosted], *, secret: str = "") -> APIRouter
         except DataError as error:
             _log.warning("a body that is no hook was refused", bridge=bridge, detail=error.detail)
             raise HTTPException(status.HTTP_400_BAD_REQUEST, error.message) from error
+        except OutageError as error:
+            # It could not be written down (a full disk, a locked journal): the CRM is not told that we have it.
+            _log.warning(
+                "a hook could not be kept", bridge=bridge, message=error.message, detail=error.detail
+            )
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the hook could not be kept") from error
         return {"accepted": taken}
 
     @routes.post("/hooks/{bridge}")

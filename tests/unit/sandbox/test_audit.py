@@ -148,6 +148,11 @@ def test_two_cards_of_one_enquiry_phone_are_found() -> None:
     assert rules_broken(cards) == [("doubled enquiry", "+7900***33")]
 
 
+def test_who_asks_again_after_the_answer_has_a_second_card() -> None:
+    cards = [*changed("6", closed=True), lead(60, "+79001112233", "ident/enquiry/2")]
+    assert rules_broken(cards) == []
+
+
 def test_a_cancelled_visit_needs_no_card_unless_the_mapping_asks() -> None:
     rules = msgspec.structs.replace(RULES, cancelled_unseen=False)
     without = [card for card in RIGHT if card.id not in {"3", "4"}]

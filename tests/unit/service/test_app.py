@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kreslo.connectors.errors import DataError, PermissionDeniedError
+from kreslo.connectors.errors import DataError, OutageError, PermissionDeniedError
 from kreslo.journal.model import IntentState, LastChange
 from kreslo.service.hooks import MOST_BYTES
 from kreslo.sync.status import LastError
@@ -77,6 +77,15 @@ async def test_a_hook_that_the_connector_refuses_is_refused(
     bridge.refuse = error
     answer = await client.post("/hooks/clinic/unguessable", content=b"x")
     assert (answer.status_code, answer.json()["detail"]) == (code, str(error))
+
+
+async def test_a_hook_that_cannot_be_written_down_is_not_taken(
+    client: httpx.AsyncClient, bridge: Any
+) -> None:
+    bridge.refuse = OutageError("the journal /var/lib/kreslo/state.db cannot be written: the disk is full")
+    answer = await client.post("/hooks/clinic/unguessable", content=b"x")
+    assert answer.status_code == 503
+    assert "/var/lib" not in answer.text
 
 
 async def test_a_hook_without_end_is_cut_off(client: httpx.AsyncClient, bridge: Any) -> None:
