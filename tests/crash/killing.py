@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tests.crash.lives import Life, Lives, opened_lives
+from tests.crash.lives import Life, Lives, opened_nursery
 from tests.crash.points import Aim
 from tests.crash.stage import Stage, opened_stage
 
@@ -49,8 +49,8 @@ async def kill_often(
     """AssertionError where a life ends in any other way than killed, or the last one never settles."""
     since = time.monotonic()
     chance = random.Random(f"{seed}/{crm}")
-    async with opened_stage(crm, folder, patients=patients) as stage, opened_lives(stage) as lives:
-        at_random = 0
+    async with opened_nursery(folder) as nursery, opened_stage(crm, folder, patients=patients) as stage:
+        lives, at_random = Lives(stage, nursery), 0
         async with stage.day(speed=speed):
             for number in range(kills):
                 at_random += not await _one(number, lives, chance)

@@ -46,13 +46,14 @@ class Lives:
     def __init__(self, stage: Stage, nursery: asyncio.subprocess.Process) -> None:
         self._stage = stage
         self._nursery = nursery
+        self._ready = False
         self._trace = stage.folder / "points.log"
         self.log = stage.folder / "run.log"
         self.passed: Counter[str] = Counter()
         self.killed: Counter[str] = Counter()
         self._last: deque[Counter[str]] = deque(maxlen=REMEMBERED)
 
-    async def short(self, aim: Aim | None = None, *, pages: int = 0) -> Life:
+    async def short(self, aim: Aim | None = None, *, full: Path | None = None) -> Life:
         self._trace.unlink(missing_ok=True)
         stage = self._stage
         order = Order(
@@ -62,8 +63,11 @@ class Lives:
             log=str(self.log),
             trace=str(self._trace),
             aim=aim,
-            pages=pages,
+            full=str(full or ""),
         )
+        if not self._ready:
+            await self._told()
+            self._ready = True
         assert self._nursery.stdin
         self._nursery.stdin.write(msgspec.json.encode(order) + b"\n")
         pid = (await self._told()).pid
@@ -112,16 +116,15 @@ class Lives:
 
 
 @asynccontextmanager
-async def opened_lives(stage: Stage) -> AsyncIterator[Lives]:
-    with (stage.folder / "nursery.log").open("wb") as log:
+async def opened_nursery(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """It imports while the caller makes ready whatever else a day needs."""
+    with (folder / "nursery.log").open("wb") as log:
         nursery = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.crash.nursery", cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=log
         )
     assert nursery.stdin
     try:
-        lives = Lives(stage, nursery)
-        await lives._told()
-        yield lives
+        yield nursery
     finally:
         nursery.stdin.close()
         await nursery.wait()

@@ -11,17 +11,21 @@ import sys
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from kreslo import cli
 from kreslo.cli.app import build_app
 from kreslo.connectors.contract import source_connector, target_connector
+from kreslo.journal.database import file_of
 from tests.crash.points import Aim, Points
+
+MOST_PAGES = 1_073_741_823
+"""SQLite's own default for max_page_count."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One life. `folder`: where it runs. `log`: its stdout and stderr. `trace`: the points that it passes. `pages`: a journal may grow to so
-    many pages of 4 KiB, as on a disk that is full then; 0 for no bound.
+    """One life. `folder`: where it runs. `log`: its stdout and stderr. `trace`: the points that it passes. `full`: while this file is there,
+    the journal's disk is full: the database cannot grow.
     """
 
     arguments: tuple[str, ...]
@@ -30,7 +34,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     trace: str
     aim: Aim | None = None
-    pages: int = 0
+    full: str = ""
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,8 +71,8 @@ def _live(order: Order) -> None:
     points = Points(Path(order.trace), order.aim)
     points.watch_journal()
     points.watch_requests()
-    if order.pages:
-        event.listen(Engine, "connect", _Full(order.pages))
+    if order.full:
+        event.listen(Engine, "begin", _Disk(Path(order.full)))
     code = 70
     try:
         cli.main()
@@ -81,12 +85,18 @@ def _live(order: Order) -> None:
         os._exit(code)
 
 
-class _Full:
-    def __init__(self, pages: int) -> None:
-        self._pages = pages
+class _Disk:
+    """SQLite says "database or disk is full" where a page more is needed than it may have: the same error, from the same
+    place, as for a disk without room.
+    """
 
-    def __call__(self, connection: object, _record: object) -> None:
-        connection.execute(f"PRAGMA max_page_count={self._pages}").close()  # type: ignore[attr-defined]
+    def __init__(self, full: Path) -> None:
+        self._full = full
+
+    def __call__(self, connection: Connection) -> None:
+        if connection.dialect.name == "sqlite" and file_of(connection.engine.url):
+            pages = 1 if self._full.exists() else MOST_PAGES  # never less than there are
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
 
 def _end_of(pid: int) -> int:

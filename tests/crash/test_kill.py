@@ -24,7 +24,7 @@ async def test_killed_at_any_point_it_doubles_loses_and_repeats_nothing(
     tmp_path: Path, crm: str, kills: int
 ) -> None:
     # Few kills go with a small clinic: the import itself must not take longer than they do.
-    toll = await kill_often(crm, tmp_path, kills=kills, seed=SEED, patients=60 if kills < 20 else 200)
+    toll = await kill_often(crm, tmp_path, kills=kills, seed=SEED, patients=40 if kills < 20 else 200)
     print(told(toll))
     assert toll.violations == []
     assert toll.kills == kills
