@@ -1,5 +1,6 @@
 """Campaign cards: one an occasion, made at its time and never for what is past, moved up its list of rules."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -51,7 +52,11 @@ def campaigns_of(
     due: list[Due] = []
     wakes: list[datetime] = []
     rules: list[str] = []
+    given = defaultdict(list)
     for turn in turns:
+        if turn.key(bridge.source_id) in held:
+            given[turn.plan.name].append(turn.time)
+    for turn in sorted(turns, key=lambda each: each.time):
         own = held.get(turn.key(bridge.source_id))
         if own is None and now >= turn.time + turn.plan.late:
             if now < turn.time + turn.plan.late + bridge.horizon.past:
@@ -63,9 +68,16 @@ def campaigns_of(
         known = {**scope, **turn.scope}
         rule = _rule(turn, known, now)
         reason = _why_not_kept(own) if own else _why_no_card(turn, rule, patient, known, now)
+        if (
+            not reason
+            and own is None
+            and any(abs(turn.time - at) < turn.plan.pause for at in given[turn.plan.name])
+        ):
+            reason = "no card, the patient had one of this campaign within its `pause:`"
         if reason:
             rules.append(f"{turn.name}: {reason}")
             continue
+        given[turn.plan.name].append(turn.time)
         found = None if own else _found(turn, bridge, asker)
         due.append(Due(turn=turn, scope=known, rule=rule, own=own, found=found))
     return Campaigns(due=tuple(due), wakes=tuple(wakes), rules=tuple(rules))

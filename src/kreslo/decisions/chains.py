@@ -45,7 +45,7 @@ def chains_of(
     seen: set[str] = set()
     # A circle of links (a MIS's mistake) has no start; its earliest entry is taken as one.
     starts = [a for a in by_id.values() if a.id not in has_predecessor]
-    for start in sorted(starts, key=_entered) + sorted(by_id.values(), key=_entered):
+    for start in (*starts, *sorted(by_id.values(), key=_entered)):
         members = []
         current: str | None = start.id
         while current is not None and current not in seen:
@@ -82,9 +82,9 @@ def _infer(
     pairs = [
         (gap, old, new)
         for old in by_id.values()
-        if old.cancelled_at is not None and old.id not in successor
+        if old.cancelled_at is not None
         for new in by_id.values()
-        if new.id not in taken and new.id not in vanished and (gap := _rebooked(old, new, rebook)) is not None
+        if new.id not in vanished and (gap := _rebooked(old, old.cancelled_at, new, rebook)) is not None
     ]
     linked: list[str] = []
     for _, old, new in sorted(pairs, key=lambda pair: (pair[0], _entered(pair[1]), _entered(pair[2]))):
@@ -95,13 +95,13 @@ def _infer(
     return linked
 
 
-def _rebooked(old: Appointment, new: Appointment, rebook: RebookPlan) -> timedelta | None:
+def _rebooked(
+    old: Appointment, cancelled_at: datetime, new: Appointment, rebook: RebookPlan
+) -> timedelta | None:
     """How far apart cancellation and new entry are, if that makes a reschedule."""
-    if old.id == new.id or old.cancelled_at is None or new.created_at is None:
+    if new.created_at is None or _entered(new) <= _entered(old) or not _same(old, new, rebook):
         return None
-    if _entered(new) <= _entered(old) or not _same(old, new, rebook):
-        return None
-    gap = abs(new.created_at - old.cancelled_at)
+    gap = abs(new.created_at - cancelled_at)
     return gap if gap <= rebook.window else None
 
 

@@ -65,6 +65,7 @@ def _campaign(reader: Reader, name: Ref, node: Node) -> CampaignDraft | None:
         clock=section.read("at", reader.clock, no_clock),
         quiet=section.read("quiet", lambda each, title: _quiet(reader, each, title), no_quiet),
         late=section.duration("late", _LATE),
+        pause=section.duration("pause", timedelta(0)),
         when=condition(section, "when", place),
         unless=condition(section, "unless", place),
         fields=read_fields(section, place),

@@ -167,6 +167,7 @@ class CampaignDraft(msgspec.Struct, frozen=True, kw_only=True):
     clock: time | None = None
     quiet: Quiet | None = None
     late: timedelta = timedelta(days=1)
+    pause: timedelta = timedelta(0)
     when: Expression | None = None
     unless: Expression | None = None
     fields: tuple[FieldDraft, ...] = ()

@@ -30,7 +30,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "enquiry.into": ("funnel",),
     "enquiry.stages": ("new", "already_booked", "stale"),
     "campaign": (
-        "on", "after", "at", "quiet", "late", "when", "unless", "funnel", "stage", "message", "stages", "title", "fields",
+        "on", "after", "at", "quiet", "late", "pause", "when", "unless", "funnel", "stage", "message", "stages", "title",
+        "fields",
     ),
     "campaign.stage": ("stage", "when", "after", "message", "semantic"),
     "exchange": ("key", "tickets"),

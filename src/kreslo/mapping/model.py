@@ -252,7 +252,7 @@ class CampaignStage(msgspec.Struct, frozen=True, kw_only=True):
 
 class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One card an occasion. Its time is the occasion's and `after`, then the first `at` of the clinic's day, out of
-    `quiet`; later than `late` past it no card is made. `when`, `unless`: what must (not) hold for a card to be made.
+    `quiet`; later than `late` past it no card is made. `pause`: who had a card of this campaign gets no other one so soon. `when`, `unless`: what must (not) hold for a card to be made.
     `stages`: from the last of a card's life to the first; the first rule that holds says where it stands.
     """
 
@@ -265,6 +265,7 @@ class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True):
     at: time | None = None
     quiet: Quiet | None = None
     late: timedelta = timedelta(days=1)
+    pause: timedelta = timedelta(0)
     when: Expression | None = None
     unless: Expression | None = None
     fields: tuple[FieldRule, ...] = ()

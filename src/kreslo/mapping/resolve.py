@@ -229,6 +229,7 @@ def _campaign(finder: Finder, draft: CampaignDraft) -> CampaignPlan | None:
         at=draft.clock,
         quiet=draft.quiet,
         late=draft.late,
+        pause=draft.pause,
         when=draft.when,
         unless=draft.unless,
         fields=fields,

@@ -269,6 +269,21 @@ def test_a_condition_that_ceases_to_hold_takes_no_card_away() -> None:
     assert world.card(KEY).stage == StageRef("5", "ASK")
 
 
+def test_a_patient_is_not_asked_again_within_the_pause() -> None:
+    """Two visits of one day give one poll, and one of a week later gives none; after the pause they are asked again."""
+    world = World(bridge=with_campaigns(campaign(pause=30 * DAY)))
+    first = done(), done("12", ENDED + HOUR, starts_at=at("16.11 15:00"))
+    world.step(make_case(*first), ENDED + HOUR)
+    soon = done("13", ENDED + 7 * DAY, starts_at=ENDED + 7 * DAY - HOUR)
+    silent = world.step(make_case(*first, soon), ENDED + 7 * DAY)
+    assert (
+        why(silent, "appointment 13") == "no card, the patient had one of this campaign within its `pause:`"
+    )
+    later = done("14", ENDED + 30 * DAY, starts_at=ENDED + 30 * DAY - HOUR)
+    world.step(make_case(*first, soon, later), ENDED + 30 * DAY)
+    assert sorted(key for key, own in world.own.items() if own.role is Role.CAMPAIGN) == [KEY, "ident/nps/14"]
+
+
 def test_while_a_person_must_say_whose_contact_it_is_nothing_is_asked() -> None:
     twins = [
         Card(entity=Entity.CONTACT, id=id_, name="Иванова Мария", phones=make_patient().phones)

@@ -44,6 +44,7 @@ def ids(*appointments: Appointment, rebook: RebookPlan | None = None, vanished: 
 
 
 GONE: dict[str, Any] = {"cancelled_at": NOW}
+AT_ONCE: dict[str, Any] = {"created_at": at("10.11 12:00")}
 
 TOLD: list[tuple[str, list[Appointment], list[str]]] = [
     ("alone", [told("1", "")], ["1"]),
@@ -52,8 +53,14 @@ TOLD: list[tuple[str, list[Appointment], list[str]]] = [
     ("a predecessor that is not in sight", [told("2", "99")], ["2"]),
     ("itself", [told("1", "1")], ["1"]),
     ("a circle begins with its earliest entry", [told("1", "2"), told("2", "1")], ["1→2"]),
+    ("a circle in any order", [told("2", "1"), told("1", "2")], ["1→2"]),
+    ("entered before the one that it follows", [told("1", "2"), told("2", "")], ["2→1"]),
+    ("two, the later one first", [told("2", ""), told("1", "")], ["1", "2"]),
+    ("entered at once: by number", [told("10", "", **AT_ONCE), told("9", "", **AT_ONCE)], ["9", "10"]),
+    ("no time of entry: by its time", [told("3", "", created_at=None), told("1", "")], ["1", "3"]),
     ("two successors: the living one", [told("1", ""), told("2", "1"), told("3", "1", **GONE)], ["1→2", "3"]),
     ("two successors alive: the latest", [told("1", ""), told("2", "1"), told("3", "1")], ["1→3", "2"]),
+    ("two alive, in any order", [told("3", "1"), told("2", "1"), told("1", "")], ["1→3", "2"]),
 ]
 
 
@@ -69,10 +76,17 @@ def test_a_vanished_successor_does_not_take_a_living_visit_with_it() -> None:
     assert ids(told("1", "", **GONE), told("2", "1"), vanished="2") == ["1→2"]
 
 
-def booked(appointment_id: str, created: str, **changes: Any) -> Appointment:
-    return make_appointment(appointment_id, created_at=at(created), **changes)
+def test_of_two_successors_the_one_that_still_stands_goes_on() -> None:
+    """Of several successors that the MIS names, the living and latest is the chain's: a vanished one is not alive."""
+    assert ids(told("1", "", **GONE), told("2", "1"), told("3", "1"), vanished="3") == ["1→2", "3"]
 
 
+def booked(appointment_id: str, created: str = "", **changes: Any) -> Appointment:
+    return make_appointment(appointment_id, **{"created_at": at(created) if created else None, **changes})
+
+
+NOVICE = Doctor(id="6", name="Новиков Николай", specialty="")
+DAY, WEEK, SKILL = RebookPlan(), RebookPlan(window=timedelta(days=7)), RebookPlan(same="specialty")
 CANCELLED: dict[str, Any] = {"cancelled_at": at("15.11 12:00")}
 
 INFERRED: list[tuple[str, dict[str, Any], dict[str, Any], RebookPlan, bool]] = [
@@ -82,6 +96,11 @@ INFERRED: list[tuple[str, dict[str, Any], dict[str, Any], RebookPlan, bool]] = [
     ("after the window", CANCELLED, {"created": "16.11 12:01"}, RebookPlan(), False),
     ("long before the cancellation", CANCELLED, {"created": "13.11 12:00"}, RebookPlan(), False),
     ("nothing was cancelled", {}, {"created": "15.11 18:00"}, RebookPlan(), False),
+    ("the older booking goes on", CANCELLED, {"created": "10.11 11:00"}, WEEK, False),
+    ("its own entry is not a new one", {"cancelled_at": at("10.11 13:00")}, {"created": "10.11 16:00"}, DAY, True),
+    ("no time of entry", CANCELLED, {"created_at": None}, RebookPlan(), False),
+    ("the cancelled one had no doctor", {**CANCELLED, "doctor": None}, {"created": "15.11 18:00"}, DAY, False),
+    ("no specialty on either", {**CANCELLED, "doctor": NOVICE}, {"created": "15.11 18:00", "doctor": NOVICE}, SKILL, False),
     ("another doctor", CANCELLED, {"created": "15.11 18:00", "doctor": OTHER}, RebookPlan(), False),
     ("no doctor", CANCELLED, {"created": "15.11 18:00", "doctor": None}, RebookPlan(), False),
     (
