@@ -96,11 +96,28 @@ INFERRED: list[tuple[str, dict[str, Any], dict[str, Any], RebookPlan, bool]] = [
     ("after the window", CANCELLED, {"created": "16.11 12:01"}, RebookPlan(), False),
     ("long before the cancellation", CANCELLED, {"created": "13.11 12:00"}, RebookPlan(), False),
     ("nothing was cancelled", {}, {"created": "15.11 18:00"}, RebookPlan(), False),
-    ("the older booking goes on", CANCELLED, {"created": "10.11 11:00"}, WEEK, False),
-    ("its own entry is not a new one", {"cancelled_at": at("10.11 13:00")}, {"created": "10.11 16:00"}, DAY, True),
+    (
+        "its own entry is not a new one",
+        {"cancelled_at": at("10.11 13:00")},
+        {"created": "10.11 16:00"},
+        DAY,
+        True,
+    ),
     ("no time of entry", CANCELLED, {"created_at": None}, RebookPlan(), False),
-    ("the cancelled one had no doctor", {**CANCELLED, "doctor": None}, {"created": "15.11 18:00"}, DAY, False),
-    ("no specialty on either", {**CANCELLED, "doctor": NOVICE}, {"created": "15.11 18:00", "doctor": NOVICE}, SKILL, False),
+    (
+        "the cancelled one had no doctor",
+        {**CANCELLED, "doctor": None},
+        {"created": "15.11 18:00"},
+        DAY,
+        False,
+    ),
+    (
+        "no specialty on either",
+        {**CANCELLED, "doctor": NOVICE},
+        {"created": "15.11 18:00", "doctor": NOVICE},
+        SKILL,
+        False,
+    ),
     ("another doctor", CANCELLED, {"created": "15.11 18:00", "doctor": OTHER}, RebookPlan(), False),
     ("no doctor", CANCELLED, {"created": "15.11 18:00", "doctor": None}, RebookPlan(), False),
     (
@@ -155,6 +172,49 @@ def test_the_nearest_cancellation_has_the_booking() -> None:
     assert ids(early, late, booked("3", "15.11 13:00"), rebook=RebookPlan()) == ["1", "2→3"]
     named = booked("3", "15.11 13:00", predecessor_id="1")
     assert ids(early, late, named, rebook=RebookPlan()) == ["1→3", "2"]
+
+
+def test_an_older_booking_is_no_reschedule_of_a_younger_one() -> None:
+    """Booked again: the new entry is younger than the one that was cancelled."""
+    older, younger = booked("1", "10.11 12:00"), booked("2", "12.11 12:00", cancelled_at=at("12.11 13:00"))
+    assert ids(older, younger, rebook=WEEK) == ["1", "2"]
+
+
+TIES: list[tuple[str, list[Appointment], list[str]]] = [
+    (
+        "two cancelled at once, one booked again",
+        [
+            booked("2", "10.11 13:00", **CANCELLED),
+            booked("1", "10.11 12:00", **CANCELLED),
+            booked("3", "15.11 14:00"),
+        ],
+        ["1→3", "2"],
+    ),
+    (
+        "one cancelled, two booked again at once",
+        [booked("1", "10.11 12:00", **CANCELLED), booked("3", "15.11 14:00"), booked("2", "15.11 14:00")],
+        ["1→2", "3"],
+    ),
+    (
+        "one cancelled, one booked before and one after",
+        [booked("1", "10.11 12:00", **CANCELLED), booked("3", "15.11 13:00"), booked("2", "15.11 11:00")],
+        ["1→2", "3"],
+    ),
+    (
+        "one that names itself as its predecessor is cancelled",
+        [booked("1", "10.11 12:00", predecessor_id="1", **CANCELLED), booked("2", "15.11 14:00")],
+        ["1→2"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("appointments", "chains"), [row[1:] for row in TIES], ids=[row[0] for row in TIES])
+def test_of_equal_ones_the_first_entered_is_linked(
+    appointments: list[Appointment], chains: list[str]
+) -> None:
+    """Each appointment has at most one predecessor and one successor, whatever the order in which they are read."""
+    assert ids(*appointments, rebook=RebookPlan()) == chains
+    assert ids(*reversed(appointments), rebook=RebookPlan()) == chains
 
 
 def test_a_vanished_booking_continues_nothing() -> None:
