@@ -140,6 +140,16 @@ async def test_a_visit_that_was_never_read_is_read(mis: Mis, book: BridgeJournal
     assert "900" in known(book, clock)
 
 
+async def test_a_change_that_left_no_trace_is_found_once(
+    mis: Mis, book: BridgeJournal, clock: HandClock
+) -> None:
+    changed = visit(clock, "105", days=4)
+    mis.put(changed)
+    assert (await reconcile(mis, book, clock)).found == 1
+    assert changed in book.load([KEY])[KEY].case.appointments
+    assert (await reconcile(mis, book, clock)).found == 0
+
+
 async def test_a_visit_that_came_back_is_no_longer_gone(
     mis: Mis, book: BridgeJournal, clock: HandClock
 ) -> None:
