@@ -13,7 +13,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from connectors.bitrix24.answers import PERMISSION_PAUSE, Refusal, Verdict, judge
-from connectors.bitrix24.client import BATCH, Answer, Client, Reply
+from connectors.bitrix24.client import Answer, Client, Reply
+from connectors.bitrix24.desk import BATCH
 from connectors.bitrix24.packing import REQUEST_SECONDS, Packed, Packer, Parcel, Work
 from connectors.bitrix24.wire import masked, section, sketch
 from connectors.bitrix24.writing import BUNDLE_METHOD, Step, Writer
@@ -29,7 +30,7 @@ _REQUIRED = "crm_field_error_required"
 class Pace:
     """What one portal's sending has learned. `lanes`: requests that may be under way at once."""
 
-    _most = 8
+    _most = 12
 
     def __init__(self, client: Client) -> None:
         self.packer = Packer(client.operating)

@@ -13,13 +13,11 @@ import msgspec
 
 from connectors.bitrix24.answers import Refusal, Verdict, judge
 from connectors.bitrix24.auth import AppAuth, FileTokenStore
+from connectors.bitrix24.desk import BATCH, Desk
 from connectors.bitrix24.limits import Operating, bucket_of
 from connectors.bitrix24.options import Bitrix24Options, Plan, is_loopback
 from connectors.bitrix24.wire import Call, guard_logs, masked, section
 from kreslo.connectors.contract import Seams
-
-BATCH = 50
-"""Commands that one `batch` may hold."""
 
 _ATTEMPTS = 5
 _FIRST_ATTEMPTS = 2
@@ -68,6 +66,8 @@ class Client:
         self.moved_to = ""
         self.connector = ""
         self._reached = False
+        self._asked_last = 0
+        self._desk: Desk[Reply] = Desk(self._send_keyed)
         self._auth: AppAuth | None = None
         if options.app is not None:
             store = FileTokenStore(options.app.tokens, options.app.key.get_secret_value())
@@ -113,7 +113,7 @@ class Client:
         while waiting:
             part = waiting[:BATCH]
             await self._wait_for([calls[index].method for index in part])
-            answers = await self._send_all([calls[index] for index in part])
+            answers = await self._asked([calls[index] for index in part])
             again: list[int] = []
             for index, reply in zip(part, answers, strict=True):
                 if isinstance(reply, Refusal) and reply.verdict in _AGAIN:
@@ -137,7 +137,7 @@ class Client:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             await self._wait_for([call.method for call in calls.values()])
-            replies = dict(zip(calls, await self._send_batch(calls), strict=True))
+            replies = dict(zip(calls, await self._desk.ask(calls), strict=True))
             failed = [
                 reply for reply in replies.values() if isinstance(reply, Refusal) and reply.verdict in _AGAIN
             ]
@@ -184,6 +184,21 @@ class Client:
         return [reply for reply in replies if reply is not None]
 
     # --- requests ---------------------------------------------------------------------------------------------
+
+    async def _asked(self, calls: Sequence[Call]) -> list[Reply]:
+        """Read up to 50 calls, those that may share a request with whatever else is asked at this moment."""
+        keyed: dict[str, Call] = {}
+        for call in calls:
+            if not call.solo:
+                self._asked_last += 1
+                keyed[f"q{self._asked_last}"] = call
+        told = iter(await self._desk.ask(keyed) if keyed else [])
+        return [await self._send_one(call) if call.solo else next(told) for call in calls]
+
+    async def _send_keyed(self, calls: Mapping[str, Call]) -> list[Reply]:
+        if len(calls) == 1:
+            return [await self._send_one(*calls.values())]
+        return await self._send_batch(calls)
 
     async def _send_all(self, calls: Sequence[Call]) -> list[Reply]:
         batched = [call for call in calls if not call.solo]

@@ -1,7 +1,8 @@
 """Answers to lookups: few requests, and every card re-checked against its condition."""
 
+import asyncio
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,8 +59,7 @@ class Finder:
 
     async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
         """Answers in the order of the lookups."""
-        await self._by_query(lookups)
-        await self._by_phone(lookups)
+        await together(self._by_query(lookups), self._by_phone(lookups))
         await self._by_contact(lookups)
         await self._link()
         notes = await self._notes([lookup for lookup in lookups if isinstance(lookup, ByMarker)])
@@ -282,6 +282,13 @@ class Finder:
                     following[one] = answer.next
             starts = following
         return found
+
+
+async def together(*reading: Coroutine[Any, Any, None]) -> None:
+    """At the same time, so that what they ask shares requests. Raises what the first of them raised, when all have ended."""
+    for ended in await asyncio.gather(*reading, return_exceptions=True):
+        if ended is not None:
+            raise ended
 
 
 def _wanted(card: Card, open_only: bool) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.client import BATCH, Client, accepted
+from connectors.bitrix24.client import Client, accepted
+from connectors.bitrix24.desk import BATCH
 from connectors.bitrix24.entities import Kind
 from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from connectors.bitrix24.answers import Refusal
-from connectors.bitrix24.client import BATCH
+from connectors.bitrix24.desk import BATCH
 from connectors.bitrix24.limits import Operating
 from connectors.bitrix24.wire import Call
 from connectors.bitrix24.writing import BUNDLE_METHOD, Bundled, Step

@@ -41,13 +41,13 @@ from kreslo.connectors.model import (
     Value,
 )
 from kreslo.connectors.sandboxes import SandboxPlan
+from kreslo.sync.bridge import BACKLOG, IDLE_SECONDS, ROUND_CASES
 from tests.bench.driven import LoopClock, run_driven
 
 COSTS = (0.05, 0.2, 0.5)
 BURST, RATE = 50.0, 2.0
 LIMIT, WINDOW, COUNTED_FROM = 480.0, 600.0, 0.1
 CATALOG = 1
-ROUND = 400
 _BASE = "http://127.0.0.1"
 
 
@@ -129,25 +129,32 @@ class Import:
         self._patients = self._all()
 
     async def run(self) -> None:
+        """As a bridge turns: a round is decided unless much is planned and goes out; then all that is due is sent."""
+        flowing = False
         while True:
-            if len(self._queue) < 2 * self._target.batch_size:
+            if len(self._queue) <= BACKLOG or not flowing:
                 await self._decide()
-            now = self._clock.monotonic()
-            due: list[Change] = []
-            while self._queue and self._queue[0][0] <= now and len(due) < self._target.batch_size:
-                due.append(heapq.heappop(self._queue)[2])
-            if due:
+            flowing = False
+            while due := self._due():
                 self._settle(due, await self._target.apply(due))
-            elif self._queue:
-                await self._clock.sleep(self._queue[0][0] - now)
-            else:
+                flowing = True
+            if not flowing and not self._queue:
                 return
+            if not flowing:
+                await self._clock.sleep(min(self._queue[0][0] - self._clock.monotonic(), IDLE_SECONDS))
+
+    def _due(self) -> list[Change]:
+        now = self._clock.monotonic()
+        due: list[Change] = []
+        while self._queue and self._queue[0][0] <= now and len(due) < self._target.batch_size:
+            due.append(heapq.heappop(self._queue)[2])
+        return due
 
     def _all(self) -> Iterator[int]:
         return iter(range(self._plan.contacts))
 
     async def _decide(self) -> None:
-        patients = [patient for _, patient in zip(range(ROUND), self._patients, strict=False)]
+        patients = [patient for _, patient in zip(range(ROUND_CASES), self._patients, strict=False)]
         if not patients:
             return
         lookups: list[Lookup] = []
