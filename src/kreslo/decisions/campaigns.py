@@ -218,7 +218,6 @@ def _stage(due: Due, *, may_message: bool, now: datetime) -> StageWish:
         stage=rule.stage,
         initial=rule.stage,
         cause=Cause.CLOCK if rule.after else Cause.MIS,
-        message=rule.message,
         occasion=f"{plan.name}:{due.turn.ref.id}:{rule.stage.stage}" if rule.message else "",
     )
 

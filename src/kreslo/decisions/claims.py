@@ -1,6 +1,6 @@
 """Claims: which open lead or deal a new appointment takes over. The phone alone decides; the newest lead wins."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -26,17 +26,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def claims_of(
-    chains: Iterable[Chain], case: Case, patient: Patient, plan: ClaimPlan | None, asker: Asker
+    chains: Sequence[Chain], case: Case, patient: Patient, plan: ClaimPlan | None, asker: Asker
 ) -> dict[str, Claim]:
     """By id of the chain's first member. `chains`: those without a card, by entry time: the visit that was entered
     first has the lead.
     """
-    chains = list(chains)
     phones = tuple(phone.e164 for phone in patient.phones)
     if plan is None or not phones or not chains:
         return {}
     cards = newest(asker.ask(ByPhone(plan.entity, phones, open_only=True)))
-    used: set[str] = {card.target_id for card in case.cards if card.entity is plan.entity and card.target_id}
+    used = {card.target_id for card in case.cards if card.entity is plan.entity}
     claims = {}
     for chain in chains:
         booked_at = entered_at(chain)
@@ -68,6 +67,6 @@ def _fits(card: Card, booked_at: datetime, plan: ClaimPlan, asker: Asker) -> boo
         return False  # it came after the visit: another story
     if is_ours(card, asker):
         return True  # whatever its stage and age
-    if asker.owner(plan.entity, card.id) or card.stage is None or card.stage not in plan.stages:
+    if asker.owner(plan.entity, card.id) or card.stage not in plan.stages:
         return False
     return made is None or booked_at - plan.within <= made

@@ -50,7 +50,6 @@ class StageWish(msgspec.Struct, frozen=True, kw_only=True):
     initial: StageRef
     phase: Phase | None = None
     cause: Cause = Cause.MIS
-    message: bool = False
     occasion: str = ""
 
 

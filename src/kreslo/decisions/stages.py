@@ -43,7 +43,6 @@ def stage_wish(
         initial=initial.stage,
         phase=visit.phase,
         cause=cause,
-        message=bool(rule and rule.message),
         occasion=_occasion(visit, rule),
     )
 
@@ -69,8 +68,6 @@ def _occasion(visit: Visit, rule: StageRule | None) -> str:
 def _cause(phase: Phase, before: Phase | None, *, moved: bool) -> Cause:
     if moved and phase not in ENDED_PHASES:
         return Cause.RESCHEDULE
-    if before is None:
-        return Cause.MIS
     if phase in CLOCK_PHASES and before in CLOCK_PHASES:
         return Cause.CLOCK
     if before in ENDED_PHASES and phase is not before:

@@ -226,7 +226,7 @@ def test_a_claimed_card_leaves_its_funnel() -> None:
 
 def test_a_message_goes_out_once_for_a_time() -> None:
     """Never enter one a second time."""
-    wished = wish(T, CLOCK, message=True, occasion="10:x:TOMORROW")
+    wished = wish(T, CLOCK, occasion="10:x:TOMORROW")
     went = phase_base(U, markers=("10:x:TOMORROW",))
     assert (
         held_back(visit(wished), wished, went, make_deal(), make_bridge())
