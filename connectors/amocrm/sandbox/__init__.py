@@ -5,10 +5,7 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from connectors.amocrm.sandbox.account import Account
-from connectors.amocrm.sandbox.app import build_app
 from connectors.amocrm.sandbox.people import INTEGRATION_USER
-from connectors.amocrm.sandbox.switches import switches_of
 from connectors.amocrm.sandbox.tokens import LONG_LIVED_UNTIL, token
 from kreslo.connectors.sandboxes import SandboxPlan
 
@@ -18,6 +15,11 @@ class AmocrmSandbox:
 
     def build(self, plan: SandboxPlan) -> ASGIApp:
         """The account as an ASGI app. Raises ConfigurationError on a switch that it does not know."""
+        # Imported here: who runs a real account does not wait for this one to be loaded.
+        from connectors.amocrm.sandbox.account import Account  # noqa: PLC0415
+        from connectors.amocrm.sandbox.app import build_app  # noqa: PLC0415
+        from connectors.amocrm.sandbox.switches import switches_of  # noqa: PLC0415
+
         return build_app(Account(switches_of(plan.switches), plan.clock))
 
     def settings(self, base_url: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from connectors.bitrix24.sandbox import batch, methods, moments
 from connectors.bitrix24.sandbox.calls import Answer, Call
 from connectors.bitrix24.sandbox.errors import RestError, system_error
 from connectors.bitrix24.sandbox.limits import cost_of
-from connectors.bitrix24.sandbox.oauth import TECHNICAL_USER
-from connectors.bitrix24.sandbox.portal import WEBHOOK_CODE, Portal
+from connectors.bitrix24.sandbox.oauth import TECHNICAL_USER, WEBHOOK_CODE
+from connectors.bitrix24.sandbox.portal import Portal
 from kreslo.connectors.sandboxing import php
 
 _SERVICE = ("auth", "state", "start")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TECHNICAL_USER = 1
 """Owner of the webhook and of the application: the integration's own user, an administrator."""
 
+WEBHOOK_CODE = "s4ndb0xkreslo0code"
 CLIENT_ID = "local.5and60x.kres10"
 CLIENT_SECRET = "s4ndb0xkreslo0client0secret"  # noqa: S105 - made up
 MEMBER_ID = "a223c6b3710f85df22e9377d6c4f7553"

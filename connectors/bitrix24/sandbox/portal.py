@@ -19,7 +19,6 @@ from kreslo.connectors.seams import Clock
 ROBOT_USER = 2
 """Robots and site forms act as the portal's chief administrator, never as the integration."""
 
-WEBHOOK_CODE = "s4ndb0xkreslo0code"
 
 FAULTS = ("timeout", "cut", "lose", "slow", "500", "502html", "503", "429", "504html")
 

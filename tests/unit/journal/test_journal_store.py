@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from journal_makers import (
     MOTHER,
     NOW,
@@ -38,6 +39,8 @@ from kreslo.connectors.errors import ConfigurationError, ErrorKind, OutageError
 from kreslo.connectors.model import OutcomeKind
 from kreslo.decisions.desired import ReviewWish
 from kreslo.journal import Journal, database
+from kreslo.journal.migrations import HEAD
+from kreslo.journal.migrations.steps import config_of
 from kreslo.journal.schema import metadata
 from kreslo.merging.plan import Overwrite
 from kreslo.records import RecordKind, RecordRef
@@ -65,6 +68,17 @@ def test_a_new_journal_has_the_schema_that_the_code_knows(tmp_path: Path) -> Non
         journal._engine.connect() as conn,
     ):
         assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_the_last_migration_is_the_one_that_is_told() -> None:
+    assert ScriptDirectory.from_config(config_of()).get_heads() == [HEAD]
+
+
+def test_a_start_on_an_up_to_date_journal_leaves_alembic_alone(file_url: str) -> None:
+    Journal.open(file_url).close()
+    code = f"import sys; from kreslo.journal import Journal; Journal.open({file_url!r}).close(); print('alembic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_the_file_is_safe_against_power_cuts(file_url: str) -> None:
