@@ -129,3 +129,27 @@ async def test_an_instant_of_an_order_alone_brings_the_new_amount(
 
 async def budgets(world: World) -> list[float]:
     return sorted(float(deal["fields"].get("OPPORTUNITY") or 0) for deal in await world.deals())
+
+
+@pytest.mark.parametrize(("late", "night"), [(timedelta(minutes=4), False), (timedelta(hours=3), True)])
+async def test_a_booking_committed_late_with_a_number_and_instants_behind_ours_gets_its_card(
+    world: World, late: timedelta, night: bool
+) -> None:
+    """A long transaction took its number and its instants before bookings that were committed, and read, before it."""
+    patient = world.clinic.add_patient()
+    begun = world.clinic.local()
+    starts = world.clock.now() + timedelta(days=2)
+    world.clinic.add_appointment(patient, ID=50, starts_at=starts)
+    await world.start()
+    await world.settle()
+    await world.pass_time(late.total_seconds())
+    await world.settle()
+    world.clinic.add_appointment(
+        patient, ID=49, starts_at=starts + timedelta(days=1), DateTimeAdded=begun, DateTimeChanged=begun
+    )
+    await world.pass_time(300)
+    await world.settle()
+    assert ("49" in await stages_of(world)) is not night
+    await world.pass_time(15.5 * 3600 - late.total_seconds())
+    await world.settle()
+    assert (await stages_of(world)).keys() == {"49", "50"}
