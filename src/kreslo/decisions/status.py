@@ -7,8 +7,6 @@ from zoneinfo import ZoneInfo
 from kreslo.mapping.model import AppointmentPlan, Phase, StatusPlan
 from kreslo.records import Appointment
 
-CONFIRMED_BY_CLINIC = "confirmed"
-
 
 def status_of(
     appointment: Appointment,

@@ -9,7 +9,7 @@ from kreslo.connectors.model import AddNote, AddTask, Card, CreateCard, MultiCha
 from kreslo.decisions.case import Base, OwnCard, Role
 from kreslo.decisions.desired import CardRef, DesiredCard, NoteWish, TaskWish
 from kreslo.mapping.model import Bridge
-from kreslo.merging.fields import Canonical, Verdict, empty, merge_field
+from kreslo.merging.fields import Canonical, Verdict, as_tuple, empty, merge_field
 from kreslo.merging.guards import held_back, wants_stage
 from kreslo.merging.plan import Merged, Overwrite, Planned
 
@@ -152,7 +152,7 @@ def _update(
             rewrites[code] = rewrites.get(code, 0) + 1 if done.rewrite else 0
             if done.multi is not None:
                 multi[code] = done.multi
-                kept = [each for each in actual_values(read_back[code]) if each not in done.multi.remove]
+                kept = [each for each in as_tuple(read_back[code]) if each not in done.multi.remove]
                 read_back[code] = (*kept, *done.multi.add)
             else:
                 fields[code] = done.value
@@ -237,10 +237,6 @@ def _linked(card: DesiredCard, target_id: str, lead: str, actual: Card, after: B
     return (Planned(card=card.key, action=update, after=msgspec.structs.replace(after, lead=lead)),)
 
 
-def actual_values(value: Value) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else ()
-
-
 def _contacts(
     card: DesiredCard, base: Base | None, actual: Card, resolve: Resolve
 ) -> tuple[tuple[CardRef, ...] | None, tuple[str, ...]]:
@@ -250,9 +246,9 @@ def _contacts(
         return None, before
     wanted = [resolve(ref) for ref in card.contacts]
     known = tuple(each for each in wanted if each)
-    if base is not None and before and not _contacts_moved(card, base, resolve):
+    if base is not None and not _contacts_moved(card, base, resolve):
         return None, before
-    if all(wanted) and list(actual.contacts[: len(wanted)]) == wanted:
+    if list(actual.contacts[: len(wanted)]) == wanted:
         return None, known
     dropped = set(before) - set(wanted)
     others = [each for each in actual.contacts if each not in wanted and each not in dropped]

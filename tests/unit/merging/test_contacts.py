@@ -65,6 +65,21 @@ ROWS: list[tuple[str, Any, Any, tuple[str, ...], list[str] | None]] = [
         ("500", "700"),
         ["parent", "patient", "700"],
     ),
+    ("a second person is known now", (PATIENT, PARENT), ("500",), ("500",), ["patient", "parent"]),
+    (
+        "a third is known, a second to come",
+        (PATIENT, NEW, PARENT),
+        ("500",),
+        ("500",),
+        ["patient", "new", "parent"],
+    ),
+    (
+        "the representative comes first",
+        (PARENT, PATIENT),
+        ("500", "400"),
+        ("500", "400"),
+        ["parent", "patient"],
+    ),
     ("the representative is no more", (PATIENT,), ("400", "500"), ("400", "500", "700"), ["patient", "700"]),
     ("taken over, the caller stays behind", (PATIENT,), None, ("700",), ["patient", "700"]),
     ("taken over, as it should be", (PATIENT,), None, ("500", "700"), None),
@@ -88,6 +103,56 @@ def test_only_the_people_we_put_there_are_ours(
     child its second. Who staff added or re-linked stays; who we put there and the MIS took away goes.
     """
     assert sent(merged(wish, base, there)) == expected
+
+
+MOVED: list[tuple[str, tuple[CardRef, ...] | None, tuple[str, ...], bool]] = [
+    ("as it was", (PATIENT,), ("500",), False),
+    ("nothing is wished", None, ("500",), False),
+    ("somebody of ours is not wished any more", (PATIENT,), ("500", "600"), False),
+    ("two as they were", (PATIENT, PARENT), ("500", "400"), False),
+    ("another main contact", (PARENT, PATIENT), ("500", "400"), True),
+    ("one more", (PATIENT, PARENT), ("500",), True),
+    ("the first, who is to come", (NEW,), (), True),
+    ("one to come behind the first", (PATIENT, NEW), ("500",), False),
+    ("one to come instead of the first", (NEW,), ("500",), True),
+    ("one to come, and another who is known", (PATIENT, NEW, PARENT), ("500",), True),
+]
+
+
+@pytest.mark.parametrize(("wish", "base", "moved"), [r[1:] for r in MOVED], ids=[r[0] for r in MOVED])
+def test_a_card_is_read_for_its_people_only_if_the_mis_says_others(
+    wish: tuple[CardRef, ...] | None, base: tuple[str, ...], moved: bool
+) -> None:
+    """Level-triggered: what is wished is held against what we put there last, before the CRM is asked."""
+    card = DesiredCard(key=KEY, role=Role.VISIT, entity=make_deal().entity, contacts=wish)
+    done = merge(
+        card,
+        own_visit(base=Base(contacts=base)),
+        None,
+        asked=False,
+        look=False,
+        canonical=same,
+        resolve=lambda ref: ref.target_id or MADE[ref.key],
+        bridge=make_bridge(),
+    )
+    assert done.need_actual is moved
+
+
+def test_the_base_remembers_who_is_known_on_the_card() -> None:
+    """`contacts`: target ids last written; one who is to come is not known yet, and where nothing is said, what was."""
+    taken = merged((PARENT, NEW, PATIENT), None, ("400",)).planned[0].after
+    there = merged((PATIENT,), None, ("500",)).planned
+    assert taken is not None
+    assert taken.contacts == ("400", "500")
+    assert there == ()
+    for wish, base, known in (
+        ((PATIENT,), None, ("500",)),
+        (None, ("300",), ("300",)),
+        ((PATIENT,), ("500",), ("500",)),
+    ):
+        stored = merged(wish, base, ("500",)).base
+        assert stored is not None
+        assert stored.contacts == known
 
 
 def test_a_card_waits_for_no_contact_that_is_not_made_yet() -> None:
