@@ -10,7 +10,7 @@ import pytest
 from connectors.bitrix24 import connector as bitrix24
 from connectors.bitrix24.sandbox.cards import Kind
 from kreslo.connectors.contract import Target
-from kreslo.connectors.errors import ConfigurationError, ErrorKind
+from kreslo.connectors.errors import ConfigurationError, ErrorKind, PermissionDeniedError
 from kreslo.connectors.model import (
     AddTask,
     ById,
@@ -29,6 +29,7 @@ from kreslo.connectors.model import (
     UpdateCard,
 )
 from kreslo.connectors.testing import HandClock, TargetContract, TargetRig, open_rig
+from kreslo.connectors.testing.target import NEEDED
 
 KEY = "UF_CRM_KRESLO_KEY"
 PHONE = "+79001234567"
@@ -65,25 +66,88 @@ THROWN: list[dict[str, Any]] = [
     {"legacy_total_minus_one": 5000},
     {"opportunity_alone_manual": False},
     {"lead_id_on_update": True},
+    {"unknown_filter": "refused"},
+    {"joins_identical": False},
+    {"legacy_checks_mandatory": True},
+    {"findbycomm_code": "text"},
     {"timezone": "America/New_York"},
     {"timezone": "Asia/Vladivostok"},
     {"rate": 5.0, "burst": 250.0},
+    {"plan": "ent250", "rate": 5.0, "burst": 250.0},
+    {"burst": 60.0},
+    {"request_limit": 30.0},
+    {"costs": {"*": 0.5}},
     {"work_takes_time": True},
+    {"crm_mode": 2},
+    {"scopes": ("crm", "user_basic")},
+    {"extended_offline": False},
+    {"renamed_to": "localhost"},
 ]
 """Each switch of the sandbox that the target must hold its contract under, one at a time."""
 
+RIGHTS: list[dict[str, Any]] = [
+    {"admin": False},
+    {"admin": False, "userfield_list_needs_admin": True},
+]
+"""Rights that are taken away once everything has been made."""
 
-def _contract_under(switches: dict[str, Any]) -> type[TestBitrix24Target]:
+NO_ENTRY: list[dict[str, Any]] = [
+    {"rest_by_plan": False},
+    {"closed": True},
+    {"webhook_expired": True},
+    {"scopes": ()},
+]
+"""With these nothing can be done but to say so."""
+
+
+class WithoutRights(TestBitrix24Target):
+    """`taken`: the switches that are thrown after setup."""
+
+    __test__ = False
+    taken: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture
+    async def rig(self, bare: TargetRig) -> TargetRig:
+        await bare.target.setup(NEEDED, dry_run=False)
+        await bare.control("POST", "switches", self.taken)
+        await bare.refresh()
+        return bare
+
+
+def _contract_under(switches: dict[str, Any], base: type[TestBitrix24Target], name: str) -> None:
+    """A suite of its own, under the switches' names."""
+    words = "_".join(f"{key}_{value}" for key, value in switches.items())
+    plain = "".join(letter if letter.isalnum() else "_" for letter in words)
     spelling = "89001234567" if "phone_search" in switches else TestBitrix24Target.spelling
-    name = "TestBitrix24Under_" + "_".join(f"{key}_{value}" for key, value in switches.items())
-    marks = {"pytestmark": [pytest.mark.exhaustive]}
-    return type(name, (TestBitrix24Target,), {"switches": switches, "spelling": spelling, **marks})
+    body = {name: switches, "spelling": spelling, "pytestmark": [pytest.mark.exhaustive], "__test__": True}
+    globals()[f"TestBitrix24Under_{plain}"] = type(f"TestBitrix24Under_{plain}", (base,), body)
 
 
 for _switches in THROWN:
-    _made = _contract_under(_switches)
-    globals()[_made.__name__] = _made
-del _made
+    _contract_under(_switches, TestBitrix24Target, "switches")
+for _switches in RIGHTS:
+    _contract_under(_switches, WithoutRights, "taken")
+
+
+@pytest.mark.parametrize("switches", NO_ENTRY, ids=lambda switches: next(iter(switches)))
+@pytest.mark.parametrize("status_set", ["old", "new"])
+async def test_a_portal_that_lets_nobody_in_pauses_everything_and_parks_nothing(
+    switches: dict[str, Any], status_set: str
+) -> None:
+    async with open_rig(bitrix24, switches={"status_set": status_set}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        deal = await create(rig)
+        await rig.control("POST", "switches", switches)
+        with pytest.raises(PermissionDeniedError):
+            await rig.find(ById(Entity.DEAL, deal))
+        update = UpdateCard(entity=Entity.DEAL, id=deal, fields={"TITLE": "Новая"})
+        for action in (update, CreateCard(entity=Entity.DEAL, key="mis/x/2")):
+            (outcome,) = await rig.apply(action)
+            assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.PERMISSION)
+            assert outcome.retry_after is not None
+            assert outcome.retry_after >= 60
+        assert [problem.kind for problem in await rig.target.check()] == [ErrorKind.PERMISSION]
+        assert [row["title"] for row in await rig.state("deals")] == ["Сделка #1"]
 
 
 @pytest.fixture

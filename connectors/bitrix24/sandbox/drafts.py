@@ -25,7 +25,7 @@ def legacy_draft(portal: Portal, kind: Kind, raw: Any, *, updating: bool, import
         if field is None:
             continue
         if code in MULTI_FIELDS:
-            draft.multi += multifields.legacy_ops(code, value)
+            draft.multi += multifields.legacy_ops(code, value, join=portal.switches.joins_identical)
         elif code == "CONTACT_IDS":
             draft.contacts = [php.integer(below) for below in php.members(value)]
         elif importing and code in IMPORTABLE:

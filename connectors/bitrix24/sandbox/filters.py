@@ -58,12 +58,13 @@ class Group(msgspec.Struct, frozen=True):
 
 class Dialect(msgspec.Struct, frozen=True):
     """How a method family reads filters: `find` gives a field by the name in the filter, or None; `strict` refuses an
-    unknown field, and OR groups exist only there.
+    unknown field, and OR groups exist only there. `refuses`: an unknown field is refused, though the dialect is not strict.
     """
 
     find: Callable[[str], Field | None]
     zone: tzinfo
     strict: bool = False
+    refuses: bool = False
 
 
 def split_prefix(key: str) -> tuple[str, str]:
@@ -94,7 +95,7 @@ def _condition(key: str, raw: Any, dialect: Dialect) -> Condition | None:
     prefix, name = split_prefix(key)
     field = dialect.find(name)
     if field is None:
-        if dialect.strict:
+        if dialect.strict or dialect.refuses:
             raise RestError("INVALID_ARG_VALUE", f"Invalid filter: field '{name}' is not allowed in filter")
         return None
     if prefix in _LIKE and field.type in REFERENCES:

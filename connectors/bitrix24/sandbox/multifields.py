@@ -23,8 +23,8 @@ class MultiOp(msgspec.Struct, frozen=True, kw_only=True):
     join: bool = False
 
 
-def legacy_ops(kind: str, rows: Any) -> list[MultiOp]:
-    """`[{VALUE, VALUE_TYPE}]`, `[{ID, VALUE}]`, `[{ID, DELETE: "Y"}]`; a row with an ID alone deletes."""
+def legacy_ops(kind: str, rows: Any, *, join: bool = True) -> list[MultiOp]:
+    """`[{VALUE, VALUE_TYPE}]`, `[{ID, VALUE}]`, `[{ID, DELETE: "Y"}]`; a row with an ID alone deletes. `join`: see MultiOp."""
     ops = []
     for row in php.members(rows):
         if not isinstance(row, dict):
@@ -33,7 +33,7 @@ def legacy_ops(kind: str, rows: Any) -> list[MultiOp]:
         value = "" if php.text(row.get("DELETE")).upper() == "Y" else php.text(row.get("VALUE")).strip()
         if row_id or value:
             value_type = php.text(row.get("VALUE_TYPE"))
-            ops.append(MultiOp(type=kind, id=row_id, value=value, value_type=value_type, join=True))
+            ops.append(MultiOp(type=kind, id=row_id, value=value, value_type=value_type, join=join))
     return ops
 
 

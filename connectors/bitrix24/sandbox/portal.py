@@ -63,6 +63,7 @@ class Portal:
         self.comments: list[dict[str, Any]] = []
         self.activities: list[dict[str, Any]] = []
         self.tasks: list[dict[str, Any]] = []
+        self.products: dict[tuple[Kind, int], list[dict[str, Any]]] = {}
         self.history: dict[Kind, list[dict[str, Any]]] = {Kind.DEAL: [], Kind.LEAD: []}
         self.messages: list[dict[str, Any]] = []
         self.deleted: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.bitrix24.sandbox import multifields, values
+from connectors.bitrix24.sandbox import multifields, products, values
 from connectors.bitrix24.sandbox.cards import Card, ContactLink, Kind
 from connectors.bitrix24.sandbox.dictionaries import Status
 from connectors.bitrix24.sandbox.multifields import MultiOp
@@ -188,8 +188,13 @@ def _stand(portal: Portal, card: Card, stage: Status, user_id: int) -> None:
         card.fields["DATE_CLOSED"] = portal.now() if closed else None
 
 
+def set_products(portal: Portal, card: Card, rows: list[products.Row], user_id: int) -> None:
+    """Replace a card's product rows; its amount follows, unless it was set by hand."""
+    portal.products[(card.kind, card.id)] = rows
+    update(portal, card, Draft(), user_id, always=True)
+
+
 def _own_amount(portal: Portal, card: Card, sent: dict[str, Any]) -> None:
-    # The sandbox knows no product rows: an amount that the portal calculates is zero.
     if (
         "OPPORTUNITY" in sent
         and "IS_MANUAL_OPPORTUNITY" not in sent
@@ -197,7 +202,7 @@ def _own_amount(portal: Portal, card: Card, sent: dict[str, Any]) -> None:
     ):
         card.fields["IS_MANUAL_OPPORTUNITY"] = "Y"
     if card.fields.get("IS_MANUAL_OPPORTUNITY") != "Y":
-        card.fields["OPPORTUNITY"] = Decimal(0)
+        card.fields["OPPORTUNITY"] = products.total_of(portal.products.get((card.kind, card.id), []))
     card.fields["OPPORTUNITY"] = card.fields.get("OPPORTUNITY") or Decimal(0)
 
 

@@ -37,8 +37,13 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     legacy_total_minus_one: int | None = 0
     opportunity_alone_manual: bool = True
     lead_id_on_update: bool = False
+    unknown_filter: Literal["dropped", "refused"] = "dropped"
+    joins_identical: bool = True
+    legacy_checks_mandatory: bool = False
+    userfield_list_needs_admin: bool = False
+    findbycomm_code: Literal["empty", "text"] = "empty"
     crm_mode: Literal[1, 2] = 1
-    scopes: tuple[str, ...] = ("crm", "task", "user", "user_basic")
+    scopes: tuple[str, ...] = ("crm", "task", "user", "user_basic", "userfieldconfig")
     admin: bool = True
     plan: str = "basic"
     rest_by_plan: bool = True
@@ -52,6 +57,8 @@ TURNED = frozenset(
     {
         *("status_set", "phone_search", "request_limit", "work_takes_time", "legacy_total_minus_one"),
         *("opportunity_alone_manual", "lead_id_on_update", "crm_mode", "scopes", "admin", "plan"),
+        *("unknown_filter", "joins_identical", "legacy_checks_mandatory", "userfield_list_needs_admin"),
+        "findbycomm_code",
         *("rest_by_plan", "closed", "webhook_expired", "extended_offline", "renamed_to"),
     }
 )

@@ -12,9 +12,11 @@ from connectors.bitrix24.sandbox.methods import (
     items,
     legacy,
     older,
+    products,
     system,
     tasks,
     timeline,
+    userfieldconfig,
     userfields,
 )
 from kreslo.connectors.sandboxing import php
@@ -54,9 +56,11 @@ def _all() -> dict[str, Method]:
         items,
         legacy,
         older,
+        products,
         system,
         tasks,
         timeline,
+        userfieldconfig,
         userfields,
     )
     for part in parts:

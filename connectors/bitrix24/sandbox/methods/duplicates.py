@@ -4,7 +4,7 @@ from typing import Any
 
 from connectors.bitrix24.sandbox.calls import Call, Method
 from connectors.bitrix24.sandbox.cards import Kind
-from connectors.bitrix24.sandbox.errors import crm_error
+from connectors.bitrix24.sandbox.errors import RestError, crm_error
 from connectors.bitrix24.sandbox.phones import email_code, phone_code
 from kreslo.connectors.sandboxing import php
 
@@ -18,6 +18,15 @@ def methods() -> list[Method]:
 
 
 def _find(call: Call) -> dict[str, list[int]]:
+    try:
+        return _found(call)
+    except RestError as error:
+        if call.portal.switches.findbycomm_code == "empty":
+            raise
+        raise RestError(error.text.rstrip("."), error.text) from error
+
+
+def _found(call: Call) -> dict[str, list[int]]:
     comm = php.text(call.legacy("type")).upper()
     if not comm:
         raise crm_error("Communication type is not defined.")

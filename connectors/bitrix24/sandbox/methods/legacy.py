@@ -6,7 +6,7 @@ from typing import Any
 from connectors.bitrix24.sandbox import filters, rules, sorting, values
 from connectors.bitrix24.sandbox.calls import Answer, Call, Method, paged
 from connectors.bitrix24.sandbox.cards import Card, Kind
-from connectors.bitrix24.sandbox.drafts import legacy_draft
+from connectors.bitrix24.sandbox.drafts import check_required, legacy_draft
 from connectors.bitrix24.sandbox.errors import crm_error
 from connectors.bitrix24.sandbox.fields import MULTI_FIELDS, Field
 from connectors.bitrix24.sandbox.portal import Portal
@@ -36,6 +36,8 @@ def _add(kind: Kind, call: Call) -> int:
     raw = _sent_fields(call)
     importing = kind is not Kind.DEAL and php.truthy(_params(call).get("IMPORT"))
     draft = legacy_draft(call.portal, kind, raw, updating=False, importing=importing)
+    if call.portal.switches.legacy_checks_mandatory:
+        check_required(call.portal, kind, draft)
     if kind is Kind.CONTACT and not (draft.fields.get("NAME") or draft.fields.get("LAST_NAME")):
         raise crm_error("Не заполнены обязательные поля: «Имя» или «Фамилия»")
     card = rules.create(call.portal, kind, draft, call.user_id, quiet=importing)
@@ -88,7 +90,8 @@ def _list(kind: Kind, call: Call) -> Answer:
         field = known.get(code)
         return field if field is not None and (field.in_lists or code in MULTI_FIELDS) else None
 
-    group = filters.parse(call.array("filter"), filters.Dialect(find, portal.zone))
+    refuses = portal.switches.unknown_filter == "refused"
+    group = filters.parse(call.array("filter"), filters.Dialect(find, portal.zone, refuses=refuses))
     order = [
         (field, direction == "DESC")
         for code, direction in sorting.directions(call.array("order"))

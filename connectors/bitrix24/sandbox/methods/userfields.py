@@ -42,10 +42,13 @@ def methods() -> list[Method]:
 
 
 def _add(kind: Kind, call: Call) -> int:
-    portal = call.portal
+    return int(made_field(call.portal, kind, dict(php.pairs(call.array("fields")))).user_row["ID"])
+
+
+def made_field(portal: Portal, kind: Kind, fields: dict[str, Any]) -> Field:
+    """A new user field of these upper-case parameters. Raises RestError."""
     if not portal.switches.admin:
         raise crm_error("Access denied.")
-    fields = dict(php.pairs(call.array("fields")))
     user_type = php.text(fields.get("USER_TYPE_ID"))
     if not user_type:
         raise crm_error("The 'USER_TYPE_ID' field is not found.")
@@ -81,7 +84,7 @@ def _add(kind: Kind, call: Call) -> int:
         user_row=row,
     )
     portal.add_field(kind, field)
-    return field_id
+    return field
 
 
 def _code(portal: Portal, kind: Kind, name: str) -> str:
@@ -125,6 +128,8 @@ def _flag(raw: Any) -> str:
 
 
 def _list(kind: Kind, call: Call) -> Answer:
+    if call.portal.switches.userfield_list_needs_admin and not call.portal.switches.admin:
+        raise crm_error("Access denied.")
     asked = call.array("filter")
     with_labels = isinstance(asked, dict) and bool(asked.get("LANG"))
     rows = []
