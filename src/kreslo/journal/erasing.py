@@ -86,8 +86,8 @@ class Erasing(Room):
         conn.execute(update(t.tickets).where(*here).values(body=None))
 
     def prune(self, before: datetime) -> int:
-        """Drop requests and answers, delivered and superseded intents, and recorded overwrites older than `before`.
-        Returns how many rows went. What is parked, asked or still to be sent stays.
+        """Drop requests and answers, delivered and superseded intents, recorded overwrites, and what tickets say, older
+        than `before`. Returns how many rows went or were emptied. What is parked, asked or still to be sent stays.
         """
         here = t.intents.c.bridge == self._bridge
         old = or_(
@@ -100,6 +100,14 @@ class Erasing(Room):
                 delete(t.attempts).where(t.attempts.c.bridge == self._bridge, t.attempts.c.at < before),
                 delete(t.overwrites).where(t.overwrites.c.bridge == self._bridge, t.overwrites.c.at < before),
                 delete(t.intents).where(here, old),
+                # As for a forgotten patient: the rows stay, so that no card gets a second ticket.
+                update(t.tickets)
+                .where(
+                    t.tickets.c.bridge == self._bridge,
+                    t.tickets.c.at < before,
+                    t.tickets.c.body.is_not(None),
+                )
+                .values(body=None),
             ):
                 gone += conn.execute(statement).rowcount
             return gone

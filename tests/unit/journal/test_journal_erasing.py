@@ -29,6 +29,7 @@ from kreslo.decisions.desired import ReviewWish
 from kreslo.journal import BridgeJournal, Journal
 from kreslo.journal.schema import metadata
 from kreslo.merging.plan import Overwrite
+from kreslo.records.exchange import Ticket
 
 KEPT = {"meta", "bridges", "cursors", "alembic_version"}
 
@@ -100,3 +101,14 @@ def test_pruning_drops_what_is_old_and_done_and_nothing_else(journal: Journal, b
     assert book.counts().intents == {"planned": 1}
     assert "attempts" not in rows(journal)
     assert rows(journal)["cards"] == 1
+
+
+def test_an_old_ticket_is_emptied_and_its_card_gets_no_second_one(book: BridgeJournal) -> None:
+    ticket = Ticket(id="clinic-lead-17", date_and_time=NOW, client_phone=MOTHER, client_full_name="Анна")
+    assert book.put_ticket(Entity.LEAD, "17", ticket)
+    assert book.prune(NOW) == 0
+    assert book.tickets(None, None) == [ticket]
+    assert book.prune(NOW + DAY) == 1
+    assert book.prune(NOW + DAY) == 0
+    assert book.tickets(None, None) == []
+    assert not book.put_ticket(Entity.LEAD, "17", ticket)
