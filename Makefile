@@ -20,7 +20,8 @@ help:
 	@echo "make simulate SEEDS=200   made-up clinics against faults of all kinds;  SEED=17: that one, told"
 	@echo "make mutants         planted faults, each of which the seeds must find"
 	@echo "make mutation        every line of the decisions and the merging made wrong, one at a time; MODULE=decisions.chains"
-	@echo "make crash           the real process killed in the import; KILLS=3"
+	@echo "make crash KILLS=300  the real process killed at numbered points and at random, in a migration, on a full disk"
+	@echo "make soak            a big clinic's day: 3,000 changes and 400 hooks; MINUTES=20 CRM=amocrm"
 	@echo "make proofs          the contract suite under every switch"
 	@echo "make bench           what reading costs as a clinic's tables grow, and what an import costs amoCRM"
 	@echo "make lock            requirements/*.txt anew (needs uv);  make clean: what was made here"
@@ -51,9 +52,13 @@ test: lint odbc
 proofs: .venv/.installed
 	@$(BIN)/python -m pytest -n 2 -m exhaustive $(ARGS)
 
-# The real process, killed at random moments of the import and started again.
+# The real process, killed and started again; what each run was killed at is printed.
 crash: .venv/.installed
-	@KILLS=$(or $(KILLS),3) $(BIN)/python -m pytest tests/crash $(ARGS)
+	@KILLS=$(or $(KILLS),300) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest -s tests/crash $(ARGS)
+
+soak: .venv/.installed
+	@$(BIN)/python -m tests.soak.run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CHANGES),--changes $(CHANGES)) \
+		$(if $(HOOKS),--hooks $(HOOKS)) $(if $(PATIENTS),--patients $(PATIENTS)) $(if $(CRM),--crm $(CRM)) $(ARGS)
 
 unit: .venv/.installed
 	@$(BIN)/python -m pytest -m "not slow and not exhaustive" tests/unit $(ARGS)

@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tests.crash.lives import Life, Lives, opened_nursery
-from tests.crash.points import Aim
+from tests.crash.lives import Life, Lives, opened_nursery, story, whole_life
 from tests.crash.stage import Stage, opened_stage
 
 PATIENCE = 6.0
@@ -53,11 +52,11 @@ async def kill_often(
         lives, at_random = Lives(stage, nursery), 0
         async with stage.day(speed=speed):
             for number in range(kills):
-                at_random += not await _one(number, lives, chance)
+                at_random += not await _one(number, stage, lives, chance)
                 if sys.stderr.isatty():
                     print(f"\r{crm}: {number + 1} kills", end="", file=sys.stderr)
         calm = time.monotonic()
-        status = await settle(stage, lives)
+        status = await settle(stage)
         return Toll(
             crm=crm,
             aimed=dict(lives.killed.most_common()),
@@ -71,13 +70,13 @@ async def kill_often(
         )
 
 
-async def settle(stage: Stage, lives: Lives) -> dict[str, Any]:
+async def settle(stage: Stage) -> dict[str, Any]:
     """One whole life in calm, until nothing waits and nothing more comes; its last status. It is stopped politely."""
-    life = await lives.whole()
+    life = await whole_life(stage)
     deadline, rest, confirmed = time.monotonic() + SETTLE_SECONDS, 0, -1
     while True:
-        assert time.monotonic() < deadline, f"it never settled: {await stage.status()}\n{lives.story()}"
-        assert await life.lasts(0.25), f"the last life ended by itself\n{lives.story()}"
+        assert time.monotonic() < deadline, f"it never settled: {await stage.status()}\n{story(stage)}"
+        assert await life.lasts(0.25), f"the last life ended by itself\n{story(stage)}"
         status = await stage.status()
         quiet = status is not None and status["settled"] and status["confirmed"] == confirmed
         rest = rest + 1 if quiet else 0
@@ -85,57 +84,53 @@ async def settle(stage: Stage, lives: Lives) -> dict[str, Any]:
             confirmed = status["confirmed"]
             if rest >= 6:
                 break
-    assert await life.ended(signal.SIGTERM) == 0, lives.story()
+    assert await life.ended(signal.SIGTERM) == 0, story(stage)
     return status
 
 
-async def _one(number: int, lives: Lives, chance: random.Random) -> bool:
+async def _one(number: int, stage: Stage, lives: Lives, chance: random.Random) -> bool:
     """One kill; whether it was at a point."""
     if number == 0:
-        return await _in_the_import(lives, chance)
+        return await _in_the_import(stage, lives, chance)
     if number % WHOLE_EVERY == WHOLE_EVERY - 1:
-        return await _whole(lives, chance)
-    return await _short(lives, chance)
+        return await _whole(stage, chance)
+    return await _short(stage, lives, chance)
 
 
-async def _in_the_import(lives: Lives, chance: random.Random) -> bool:
+async def _in_the_import(stage: Stage, lives: Lives, chance: random.Random) -> bool:
     """The first life reaches the writes of the first import, and shows by the way which points there are."""
     life = await lives.short()
     deadline = time.monotonic() + SETTLE_SECONDS
     while "after the commit of settle" not in lives.seen():
-        assert time.monotonic() < deadline, f"it never wrote anything\n{lives.story()}"
-        assert await life.lasts(0.05), f"it ended by itself\n{lives.story()}"
+        assert time.monotonic() < deadline, f"it never wrote anything\n{story(stage)}"
+        assert await life.lasts(0.05), f"it ended by itself\n{story(stage)}"
     await life.lasts(chance.random())
-    await _is_killed(life, lives)
+    await _is_killed(life, stage)
     lives.count()
     return False
 
 
-async def _short(lives: Lives, chance: random.Random) -> bool:
+async def _short(stage: Stage, lives: Lives, chance: random.Random) -> bool:
     """Killed at the point that was struck least, at one of its passages; or, one time in four, at any moment."""
-    aim = None
-    if (within_reach := lives.within_reach()) and chance.random() < 0.75:
-        least = min(lives.killed[point] for point in within_reach)
-        point = chance.choice(sorted(each for each in within_reach if lives.killed[each] == least))
-        aim = Aim(point, min(chance.randint(1, within_reach[point]), chance.choice((1, 1, 2, 3, 5))))
+    aim = lives.next_aim(chance) if chance.random() < 0.8 else None
     life = await lives.short(aim)
     at_point = not await life.lasts(PATIENCE if aim else chance.uniform(0.1, 2.0))
-    await _is_killed(life, lives)
+    await _is_killed(life, stage)
     lives.count()
     if aim and at_point:
         lives.killed[aim.point] += 1
     return bool(aim and at_point)
 
 
-async def _whole(lives: Lives, chance: random.Random) -> bool:
-    life = await lives.whole()
+async def _whole(stage: Stage, chance: random.Random) -> bool:
+    life = await whole_life(stage)
     await life.lasts(chance.uniform(1.0, 4.0))
-    await _is_killed(life, lives)
+    await _is_killed(life, stage)
     return False
 
 
-async def _is_killed(life: Life, lives: Lives) -> None:
-    assert await life.ended() == KILLED, f"it ended by itself\n{lives.story()}"
+async def _is_killed(life: Life, stage: Stage) -> None:
+    assert await life.ended() == KILLED, f"it ended by itself\n{story(stage)}"
 
 
 def told(toll: Toll) -> str:

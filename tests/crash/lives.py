@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,6 @@ from tests.crash.points import Aim
 from tests.crash.stage import Stage
 
 ROOT = Path(__file__).parents[2]
-REMEMBERED = 6
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -40,18 +40,37 @@ class Life(msgspec.Struct, frozen=True):
         return await self.end
 
 
+def log_of(stage: Stage) -> Path:
+    """What the lives say."""
+    return stage.folder / "run.log"
+
+
+async def whole_life(stage: Stage) -> Life:
+    """As a user starts it: `python -m kreslo run …`."""
+    command = [sys.executable, "-m", "kreslo", *stage.arguments]
+    with log_of(stage).open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=stage.folder, env=stage.environment, stdout=log, stderr=log
+        )
+    return Life(process.pid, asyncio.ensure_future(process.wait()))
+
+
+def story(stage: Stage) -> str:
+    """The end of what the lives said."""
+    return log_of(stage).read_text(encoding="utf-8", errors="replace")[-4000:]
+
+
 class Lives:
-    """`passed`: how often each point was passed in all lives. `killed`: how often a life ended at each point."""
+    """`passed`: in how many lives each point was passed. `killed`: how many ended there."""
 
     def __init__(self, stage: Stage, nursery: asyncio.subprocess.Process) -> None:
         self._stage = stage
         self._nursery = nursery
         self._ready = False
         self._trace = stage.folder / "points.log"
-        self.log = stage.folder / "run.log"
         self.passed: Counter[str] = Counter()
         self.killed: Counter[str] = Counter()
-        self._last: deque[Counter[str]] = deque(maxlen=REMEMBERED)
+        self._most: Counter[str] = Counter()
 
     async def short(self, aim: Aim | None = None, *, full: Path | None = None) -> Life:
         self._trace.unlink(missing_ok=True)
@@ -60,7 +79,7 @@ class Lives:
             arguments=tuple(stage.arguments),
             environment=stage.environment,
             folder=str(stage.folder),
-            log=str(self.log),
+            log=str(log_of(stage)),
             trace=str(self._trace),
             aim=aim,
             full=str(full or ""),
@@ -73,37 +92,28 @@ class Lives:
         pid = (await self._told()).pid
         return Life(pid, asyncio.ensure_future(self._end()))
 
-    async def whole(self) -> Life:
-        """As a user starts it: `python -m kreslo run …`."""
-        with self.log.open("ab") as log:
-            stage = self._stage
-            command = [sys.executable, "-m", "kreslo", *stage.arguments]
-            process = await asyncio.create_subprocess_exec(
-                *command, cwd=stage.folder, env=stage.environment, stdout=log, stderr=log
-            )
-        return Life(process.pid, asyncio.ensure_future(process.wait()))
-
     def seen(self) -> Counter[str]:
         """How often the short life that runs, or the last one, has passed each point so far."""
         return Counter(self._trace.read_text(encoding="utf-8").splitlines() if self._trace.exists() else ())
 
     def count(self) -> Counter[str]:
         """Once a short life has ended: how often it passed each point."""
-        passed = self.seen()
-        self.passed += passed
-        self._last.append(passed)
-        return passed
+        seen = self.seen()
+        self.passed += Counter(dict.fromkeys(seen, 1))
+        self._most |= seen
+        return seen
 
-    def within_reach(self) -> Counter[str]:
-        """How often one of the last lives passed each point, at most: what another life is likely to pass too."""
-        most: Counter[str] = Counter()
-        for passed in self._last:
-            most |= passed
-        return most
-
-    def story(self) -> str:
-        """The end of what the lives said."""
-        return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
+    def next_aim(self, chance: random.Random) -> Aim | None:
+        """A passage of the point that was struck least, of those that lives do pass again; where something is written,
+        twice as often as elsewhere. None as long as none is known.
+        """
+        known = [point for point in self.passed if self.passed[point] > 1 or _writes(point)]
+        if not known:
+            return None
+        struck = {point: self.killed[point] / (2 if _writes(point) else 1) for point in known}
+        least = min(struck.values())
+        point = chance.choice(sorted(each for each in known if struck[each] == least))
+        return Aim(point, min(chance.randint(1, self._most[point]), chance.choice((1, 1, 2, 3))))
 
     async def _end(self) -> int:
         told = await self._told()
@@ -113,6 +123,10 @@ class Lives:
     async def _told(self) -> Told:
         assert self._nursery.stdout
         return msgspec.json.decode(await self._nursery.stdout.readline(), type=Told)
+
+
+def _writes(point: str) -> bool:
+    return point.startswith("write: ") or point.endswith((" begin", " settle", " commit", " resolve"))
 
 
 @asynccontextmanager

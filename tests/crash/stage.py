@@ -35,8 +35,12 @@ MAPPINGS = Path(__file__).parents[2] / "mappings"
 SEED = 5
 TOKEN = "crash-test-hook"
 _MAPPING = {"bitrix24": "demo.yaml", "amocrm": "demo-amocrm.yaml"}
-# The stand-ins run no request longer than a moment, so what is unknown is known sooner; their limits are wide: the kills
-# are what is tested.
+_HOOKED = {
+    "bitrix24": f"{{connector: bitrix24, hook_token: {TOKEN},",
+    "amocrm": f'{{connector: amocrm, hook_url: "%s/hooks/demo-amocrm", hook_secret: {TOKEN}, state: "%s",',
+}
+# Where kills are what is tested, the stand-ins' limits are wide, and since they run no request longer than a moment, what
+# is unknown is known sooner.
 _OPTIONS = {
     "bitrix24": f"{{connector: bitrix24, settle: 1, plan: enterprise, hook_token: {TOKEN},",
     "amocrm": "{connector: amocrm, timeout: 5, index_lag: 0, rate: 7, "
@@ -57,8 +61,11 @@ _LOOK_EVERY = 50  # edits after which staff look anew which contacts there are
 class Stage:
     """`mapping`, `environment`, `state`, `port`: what `kreslo run` is told. `edits`: what staff wrote, by contact."""
 
-    def __init__(self, name: str, folder: Path, url: str, crm: SandboxCrm, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self, name: str, folder: Path, url: str, crm: SandboxCrm, http: httpx.AsyncClient, *, wide: bool
+    ) -> None:
         self.crm_name = name
+        self._options = (_OPTIONS if wide else _HOOKED)[name]
         self.folder = folder
         self.url = url
         self.database = folder / "clinic.db"
@@ -94,7 +101,7 @@ class Stage:
         for lead in clinic.leads(self.database, seed=SEED, now=self.began)[:30]:
             await self._crm.put_lead(lead)
         here = f"http://127.0.0.1:{self.port}"
-        options = _OPTIONS[self.crm_name]
+        options = self._options
         if "%s" in options:
             options %= (here, self.folder.as_posix())
         text = (MAPPINGS / self.mapping.name).read_text(encoding="utf-8")
@@ -129,7 +136,7 @@ class Stage:
         day = clinic.live(
             self.database, seed=SEED, clock=SystemClock(), speed=speed, leads=self._crm.put_lead
         )
-        parts = [asyncio.ensure_future(day), asyncio.ensure_future(self._staff(edits_every))]
+        parts = [asyncio.ensure_future(day), asyncio.ensure_future(self.staff(every=edits_every))]
         try:
             yield
         finally:
@@ -142,8 +149,10 @@ class Stage:
     async def lead(self, lead: Lead) -> None:
         await self._crm.put_lead(lead)
 
-    async def _staff(self, every: float) -> None:
-        """Staff write a contact's job title, and the CRM tells of it by a hook."""
+    async def staff(self, *, every: float) -> None:
+        """Staff write a contact's job title, each `every` seconds or so, and the CRM tells of it by a hook. Goes on until
+        cancelled.
+        """
         contacts: list[str] = []
         for turn in itertools.count():
             await asyncio.sleep(every * (0.5 + self._chance.random()))
@@ -222,13 +231,16 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def opened_stage(crm_name: str, folder: Path, *, patients: int) -> AsyncIterator[Stage]:
-    log, switches = folder / "sandbox.log", _SWITCHES[crm_name]
+async def opened_stage(
+    crm_name: str, folder: Path, *, patients: int, wide: bool = True
+) -> AsyncIterator[Stage]:
+    """`wide`: the CRM lets nearly everything through; else it has its real limits."""
+    log, switches = folder / "sandbox.log", _SWITCHES[crm_name] if wide else {}
     async with (
         sandbox_process(crm_name, port=0, log=log, switches=switches) as url,
         SandboxCrm(url) as crm,
         httpx.AsyncClient(timeout=30, trust_env=False) as http,
     ):
-        stage = Stage(crm_name, folder, url, crm, http)
+        stage = Stage(crm_name, folder, url, crm, http, wide=wide)
         await stage.prepare(patients)
         yield stage

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.crash.killing import settle
-from tests.crash.lives import Life, Lives, opened_nursery
+from tests.crash.lives import Life, Lives, opened_nursery, story
 from tests.crash.stage import TOKEN, Stage, opened_stage
 
 pytestmark = pytest.mark.slow
@@ -25,17 +25,17 @@ async def test_on_a_full_disk_it_says_so_and_loses_nothing_whether_it_is_killed_
         lives = Lives(stage, nursery)
         async with stage.day(speed=900):
             life = await lives.short(full=full)
-            await until(lives, life, stage, lambda status: status["confirmed"] > 10)
+            await until(life, stage, lambda status: status["confirmed"] > 10)
             full.touch()
-            await until(lives, life, stage, lambda status: "the disk is full" in status["paused"])
+            await until(life, stage, lambda status: "the disk is full" in status["paused"])
             assert await hooked(stage) == 503
 
             full.unlink()
-            await until(lives, life, stage, lambda status: not status["paused"])
+            await until(life, stage, lambda status: not status["paused"])
             assert await hooked(stage) == 200
 
             full.touch()
-            await until(lives, life, stage, lambda status: "the disk is full" in status["paused"])
+            await until(life, stage, lambda status: "the disk is full" in status["paused"])
             await life.ended()
 
             # Started while there is still no room: it waits, or it ends with a message for a person.
@@ -44,20 +44,20 @@ async def test_on_a_full_disk_it_says_so_and_loses_nothing_whether_it_is_killed_
                 await again.ended()
             else:
                 assert await again.end == 2
-                assert "the disk is full" in lives.story()
+                assert "the disk is full" in story(stage)
             full.unlink()
-        await settle(stage, lives)
+        await settle(stage)
         assert await stage.violations() == []
 
 
-async def until(lives: Lives, life: Life, stage: Stage, holds: Any) -> None:
+async def until(life: Life, stage: Stage, holds: Any) -> None:
     deadline = time.monotonic() + SECONDS
     while True:
         status = await stage.status()
         if status is not None and holds(status):
             return
-        assert await life.lasts(0.1), f"it ended by itself\n{lives.story()}"
-        assert time.monotonic() < deadline, f"{status}\n{lives.story()}"
+        assert await life.lasts(0.1), f"it ended by itself\n{story(stage)}"
+        assert time.monotonic() < deadline, f"{status}\n{story(stage)}"
 
 
 async def hooked(stage: Stage) -> int:
