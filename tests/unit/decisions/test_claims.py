@@ -71,6 +71,8 @@ FITS: list[tuple[str, Card, dict[tuple[Entity, str], str], str]] = [
     ("another stage", make_lead(code="NEW"), {}, ""),
     ("closed", make_lead(semantic=Semantic.LOST), {}, ""),
     ("unsorted", make_lead(semantic=Semantic.UNSORTED), {}, "900"),
+    ("on no stage", make_lead(stage=None), {}, ""),
+    ("made nobody knows when", make_lead(created_at=None), {}, "900"),
     ("another phone", make_lead(phones=()), {}, ""),
     ("as old as it may be", make_lead(created="11.09 12:00"), {}, "900"),
     ("too old", make_lead(created="11.09 11:59"), {}, ""),
@@ -98,6 +100,7 @@ VISITS: list[tuple[str, Appointment, str]] = [
     ("booked", make_appointment(), "900"),
     ("a walk-in", make_appointment(starts="10.11 12:00", ended_at=at("10.11 13:00")), "900"),
     ("cancelled", make_appointment(cancelled_at=NOW), ""),
+    ("entered nobody knows when", make_appointment(starts="09.11 13:00", created_at=None), "900"),
 ]
 
 
@@ -116,6 +119,42 @@ def test_a_visit_that_has_its_card_claims_nothing() -> None:
     )
     assert only_visit(found).take == "700"
     assert found.claims == {}
+
+
+HELD: list[tuple[str, tuple[OwnCard, ...], str]] = [
+    ("a contact of the same number", (own_contact(target_id="900"),), "900"),
+    ("an enquiry card not made yet", (OwnCard(key="k", role=Role.ENQUIRY, entity=Entity.LEAD),), "900"),
+    (
+        "the lead of another visit",
+        (
+            own_contact(),
+            own_visit("9", target_id="699", claimed_lead="900", base=phase_base(Phase.COMPLETED, lead="900")),
+            OwnCard(key="lead:900", role=Role.CLAIM, entity=Entity.LEAD, target_id="900", base=Base()),
+        ),
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize(("cards", "expected"), [row[1:] for row in HELD], ids=[row[0] for row in HELD])
+def test_a_lead_that_the_case_holds_is_not_claimed_again(cards: tuple[OwnCard, ...], expected: str) -> None:
+    """A CRM card belongs to one case, and a lead to one visit of it."""
+    assert claimed(Crm(make_lead()).decide(make_case(make_appointment(), cards=cards))) == expected
+
+
+def test_nobody_asks_for_leads_where_nothing_can_claim_them() -> None:
+    """A new appointment looks for a lead: a visit with a card, a patient without a phone, a mapping without `claim:` do not."""
+    mine = (own_contact(), own_visit(base=phase_base(Phase.UPCOMING)))
+    unclaimed = make_bridge(appointment=make_plan(claim=None))
+    cases = [
+        (make_case(make_appointment(), cards=mine), make_bridge()),
+        (make_case(make_appointment(), patient=make_patient(phones=())), make_bridge()),
+        (make_case(make_appointment()), unclaimed),
+    ]
+    for case, bridge in cases:
+        crm = Crm(make_lead())
+        crm.decide(case, bridge=bridge)
+        assert not [each for each in crm.asked if isinstance(each, ByPhone) and each.entity is Entity.LEAD]
 
 
 def test_the_earlier_entered_visit_has_the_lead() -> None:

@@ -118,6 +118,31 @@ def test_the_clock_wakes_when_the_phase_changes(now: str, wake: str | None) -> N
     assert woken == (at(wake) if wake else None)
 
 
+WAKES = [
+    (Phase.CONFIRMED, "20.11 13:00"),
+    (Phase.ARRIVED, None),
+    (Phase.COMPLETED, None),
+    (Phase.CANCELLED, None),
+    (Phase.RESCHEDULED, None),
+    (Phase.NO_SHOW, None),
+]
+
+
+@pytest.mark.parametrize(("status", "wake"), WAKES)
+def test_only_a_visit_that_is_awaited_wakes_by_the_clock(status: Phase, wake: str | None) -> None:
+    """When the clock alone would change the answer: a confirmed visit turns into a no-show, an ended one into nothing."""
+    woken = next_wake(make_appointment(), status, make_plan(), now=NOW, zone=ZONE)
+    assert woken == (at(wake) if wake else None)
+
+
+def test_each_of_the_mappings_reasons_means_a_reschedule() -> None:
+    """Cancelled with one of `reschedule_reasons` → rescheduled without a date."""
+    plan = StatusPlan(reschedule_reasons=frozenset({"Перенос", "Попросил позже"}))
+    for reason in ("Перенос", "попросил позже "):
+        visit = make_appointment(cancelled_at=NOW, cancel_reason=reason)
+        assert status_of(visit, plan, now=NOW, vanished=False, confirmed=False) is Phase.RESCHEDULED
+
+
 def test_the_case_wakes_when_the_visit_begins_since_the_next_visit_is_another_then() -> None:
     """The contact's next visit is the earliest upcoming one: at its start it is no more."""
     case = make_case(make_appointment(), cards=(own_contact(), own_visit(base=phase_base(Phase.TODAY))))
