@@ -27,7 +27,7 @@ _RECEPTIONS = """
 SELECT r.ID, r.ID_Patients, r.ID_Staffs, r.PlanStart, r.PlanEnd, r.DateTimeAdded, r.ReceptionCanceled, c.Name,
        r.CheckIssued IS NOT NULL OR r.ReceptionEnded IS NOT NULL,
        r.ReceptionStarted IS NOT NULL OR r.PatientAppeared IS NOT NULL, r.ID_ReceptionsTransferFrom,
-       p.SMSRejection = 1 OR p.ConformToSending = 0
+       p.SMSRejection = 1 OR p.ConformToSending = 0, COALESCE(r.ReceptionEnded, r.CheckIssued)
 FROM Receptions r LEFT JOIN ReceptionCancelReasons c ON c.ID = r.ID_ReceptionCancelReasons
 LEFT JOIN Patients p ON p.ID_Persons = r.ID_Patients
 WHERE r.ID_Patients IS NOT NULL ORDER BY r.DateTimeAdded, r.ID
@@ -54,6 +54,7 @@ class _Row:
     came: int
     origin: int | None
     refused: int | None
+    ended: str | None
     before: "_Row | None" = None
     after: "_Row | None" = None
 
@@ -84,16 +85,26 @@ def census(path: Path, *, now: datetime, past: timedelta, future: timedelta) -> 
         (patients,) = connection.execute("SELECT COUNT(*) FROM Patients").fetchone()
     _link(rows)
     _infer(rows)
+    graced = str(local(now - GRACE))
     lasts = [row for row in rows if row.after is None and since <= row.start <= until]
     return Census(
         patients=patients,
         appointments=len(rows),
         enquiries=tuple(dict.fromkeys(phone for (cell,) in enquiries for phone in phones.written(cell))),
         chains=tuple(
-            _chain(row, str(local(now - GRACE)), amounts.get(row.id))
-            for row in sorted(lasts, key=lambda row: row.id)
+            _chain(row, graced, amounts.get(row.id)) for row in sorted(lasts, key=lambda row: row.id)
         ),
+        last_seen=tuple(_chain(row, graced, amounts.get(row.id)) for row in _last_seen(rows)),
     )
+
+
+def _last_seen(rows: list[_Row]) -> list[_Row]:
+    """Of each patient the reception that took place and was planned last, if its chain ends with it."""
+    took_place: dict[int, _Row] = {}
+    for row in sorted(rows, key=lambda row: (row.start, row.id)):
+        if row.done and not row.cancelled:
+            took_place[row.patient] = row
+    return [row for row in took_place.values() if row.after is None]
 
 
 def _link(rows: list[_Row]) -> None:
@@ -140,6 +151,7 @@ def _chain(last: _Row, graced: str, amount: float | None) -> ChainCensus:
         starts_at=instant(last.start).astimezone(UTC),
         state=_state(last, graced),
         refused=bool(last.refused),
+        ended_at=instant(last.ended).astimezone(UTC) if last.ended and not last.cancelled else None,
         amount=None if amount is None else Decimal(str(amount)).quantize(Decimal("0.01")),
     )
 

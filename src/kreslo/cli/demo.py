@@ -27,10 +27,11 @@ from kreslo.cli.words import say
 from kreslo.connectors.errors import ConfigurationError, OutageError
 from kreslo.connectors.sandboxes import Lead
 from kreslo.mapping.load import load
-from kreslo.sandbox.audit import Audit, Moment, audit, rules_of
+from kreslo.sandbox.audit import Audit, audit, rules_of
 from kreslo.sandbox.child import sandbox_process
 from kreslo.sandbox.crm import SandboxCrm
 from kreslo.sandbox.demo import CRMS, SEED, Stage, demo_mapping, environment, make_clinic
+from kreslo.sandbox.findings import Moment
 from kreslo.service.app import create_app
 from kreslo.service.host import listen, run_together, stop_on_signals
 from kreslo.service.logs import set_up_logs
@@ -294,7 +295,11 @@ async def take_audit(stage: Stage, crm: SandboxCrm, bridge: BridgeRun, began: da
     if plan.appointment is None:
         raise ConfigurationError("the demo's mapping has no appointment section")
     rules = rules_of(
-        plan.appointment, source_id=plan.source_id, zone=plan.zone, enquiries=plan.enquiry is not None
+        plan.appointment,
+        source_id=plan.source_id,
+        zone=plan.zone,
+        enquiries=plan.enquiry is not None,
+        campaigns=plan.campaigns,
     )
     now = system_seams().clock.now()
     moments = []

@@ -33,7 +33,7 @@ LeadSink = Callable[[Lead], Awaitable[None]]
 class ChainCensus(msgspec.Struct, frozen=True, kw_only=True):
     """One chain of appointments as the clinic's database tells it: `ids` from the first to the last; `state` of the
     last one: upcoming, arrived, completed, cancelled, rescheduled (moved, no new date), no_show. `refused`: the patient
-    wants no messages, so the card must keep off stages on which the CRM writes to them.
+    wants no messages, so the card must keep off stages on which the CRM writes to them. `ended_at`: when it took place.
     """
 
     ids: tuple[str, ...]
@@ -42,15 +42,32 @@ class ChainCensus(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     amount: Decimal | None = None
     refused: bool = False
+    ended_at: datetime | None = None
+
+
+class EntryCensus(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a campaign's list, or an invitation (then `campaign` is `kreslo.records.RECALL`), that is not closed. `at`:
+    when it was written, or the start of the visit that it speaks of, if that is earlier.
+    """
+
+    campaign: str
+    patient_id: str
+    at: datetime
+    refused: bool = False
 
 
 class Census(msgspec.Struct, frozen=True, kw_only=True):
-    """What a database holds that must have a card, counted by plain SQL and apart from every piece of the engine."""
+    """What a database holds that must have a card, counted by plain SQL and apart from every piece of the engine.
+    `enquiries`: one E.164 phone each, of enquiries whose caller must have an enquiry card. `last_seen`: of each patient the
+    chain that took place last, inside the window or before it.
+    """
 
     patients: int
     appointments: int
-    enquiries: tuple[str, ...]  # one E.164 phone each: of enquiries whose caller must have an enquiry card
+    enquiries: tuple[str, ...]
     chains: tuple[ChainCensus, ...]
+    last_seen: tuple[ChainCensus, ...] = ()
+    entries: tuple[EntryCensus, ...] = ()
 
 
 class SourceSandbox(Protocol):

@@ -12,27 +12,21 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from kreslo.connectors.model import Entity
-from kreslo.connectors.sandboxes import Census, ChainCensus
-from kreslo.mapping.model import AppointmentPlan, Phase
+from kreslo.connectors.sandboxes import ChainCensus
+from kreslo.mapping.model import AppointmentPlan, CampaignPlan, Phase
+from kreslo.sandbox.audit_campaigns import campaign_of, campaign_rules, campaign_violations
 from kreslo.sandbox.crm import SeenCard
+from kreslo.sandbox.findings import Moment, Rules, Violation
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the mapping says of cards. `stages`: stage name a phase; `at`: the local time from which tomorrow and today
-    count; `messages`: names of message stages; `silent`: where a card waits that would stand on one of them and may not.
-    """
-
-    source_id: str
-    zone: ZoneInfo
-    stages: dict[Phase, str]
-    at: dict[Phase, time] = {}
-    messages: frozenset[str] = frozenset()
-    silent: str = ""
-    cancelled_unseen: bool = False
-    enquiries: bool = True
-
-
-def rules_of(plan: AppointmentPlan, *, source_id: str, zone: ZoneInfo, enquiries: bool) -> Rules:
+def rules_of(
+    plan: AppointmentPlan,
+    *,
+    source_id: str,
+    zone: ZoneInfo,
+    enquiries: bool,
+    campaigns: Iterable[CampaignPlan] = (),
+) -> Rules:
     waiting = [
         plan.stages[phase] for phase in (Phase.UPCOMING, Phase.TODAY, Phase.TOMORROW) if phase in plan.stages
     ]
@@ -45,28 +39,15 @@ def rules_of(plan: AppointmentPlan, *, source_id: str, zone: ZoneInfo, enquiries
         silent=next((rule.name for rule in waiting if not rule.message), waiting[0].name),
         cancelled_unseen=plan.cancelled_unseen,
         enquiries=enquiries,
+        campaigns=campaign_rules(campaigns),
     )
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """The clinic as it was counted at `now`."""
-
-    now: datetime
-    census: Census
-
-
-class Violation(msgspec.Struct, frozen=True, order=True):
-    """`rule`: missing, doubled, unasked, wrong stage, wrong patient, no enquiry, doubled enquiry, doubled key."""
-
-    rule: str
-    about: str
-    found: str = ""
-    expected: str = ""
-
-
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """`cards`: visit cards; `by_stage`, `by_funnel`: cards of ours by the name of their stage, of their funnel; `claimed`: visit cards made from a
-    lead, or that stood in the CRM before and were taken over; `alone`: visit cards without a contact, which is right only where a person is asked who it is.
+    """`cards`: visit cards; `by_stage`: cards of visits and enquiries by the name of their stage; `campaigns`: campaign cards by the
+    campaign's name; `by_funnel`: all cards of ours by the name of their funnel; `claimed`: visit cards made from a lead, or
+    that stood in the CRM before and were taken over; `alone`: visit cards without a contact, which is right only where a
+    person is asked who it is.
     """
 
     violations: tuple[Violation, ...]
@@ -79,6 +60,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     enquiry_cards: int
     by_stage: dict[str, int]
     by_funnel: dict[str, int]
+    campaigns: dict[str, int]
     claimed: int
     alone: int
 
@@ -94,14 +76,17 @@ def audit(cards: Sequence[SeenCard], rules: Rules, *, before: Moment, after: Mom
         for card in cards
         if card.entity is Entity.DEAL
         and card.key
+        and not campaign_of(card, rules)
         and (not card.key.startswith(enquiry) or card.stage in stages)
     }
     enquiry_cards = [card for card in cards if card.key.startswith(enquiry)]
     ours = [card for card in cards if card.key and card.entity is not Entity.CONTACT]
+    campaigns = Counter(campaign_of(card, rules) for card in cards)
     violations = [
         *_doubled_keys(cards),
         *_chains(cards, rules, before, after),
         *(_enquiries(cards, rules, after.census.enquiries) if rules.enquiries else ()),
+        *campaign_violations(cards, rules, before, after),
     ]
     return Audit(
         violations=tuple(sorted(violations)),
@@ -112,8 +97,9 @@ def audit(cards: Sequence[SeenCard], rules: Rules, *, before: Moment, after: Mom
         contacts=sum(1 for card in cards if card.entity is Entity.CONTACT and card.key),
         cards=len(visits),
         enquiry_cards=len(enquiry_cards),
-        by_stage=dict(Counter(card.stage for card in ours).most_common()),
+        by_stage=dict(Counter(card.stage for card in ours if not campaign_of(card, rules)).most_common()),
         by_funnel=dict(Counter(card.funnel for card in ours if card.funnel).most_common()),
+        campaigns={each.name: campaigns[each.name] for each in rules.campaigns},
         claimed=sum(1 for card in visits.values() if card.lead or not card.ours),
         alone=sum(1 for card in visits.values() if not card.contacts),
     )

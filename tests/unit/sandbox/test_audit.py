@@ -11,8 +11,9 @@ import pytest
 from kreslo.connectors.model import Entity
 from kreslo.connectors.sandboxes import Census, ChainCensus
 from kreslo.mapping.model import Phase
-from kreslo.sandbox.audit import Audit, Moment, Rules, audit
+from kreslo.sandbox.audit import Audit, audit
 from kreslo.sandbox.crm import SeenCard
+from kreslo.sandbox.findings import Moment, Rules
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)  # 13:00 in Moscow
 RULES = Rules(
