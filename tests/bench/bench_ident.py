@@ -3,12 +3,13 @@
     .venv/bin/python -m tests.bench.bench_ident [--small 10000] [--large 1000000] [--watched 500] [--ticks 40]
 
 Two clinics, made by plain SQL: the same in everything but their size, with no index but primary keys. Of each: the
-idle tick (nothing is new, so many visits are watched), the best of many; the change pass beside it, which looks
-through the tables; the first import with its memory, in a process of its own. On SQLite, in one thread: what is
-compared is how the work grows, not how fast the clinic's server does it.
+idle tick (nothing is new, so many visits are watched), the best and the middle of many; the change pass beside it,
+which looks through the tables; the first import with its memory, in a process of its own. On SQLite, in one thread:
+what is compared is how the work grows, not how fast the clinic's server does it.
 
-It ends with 1 where the idle tick of the large clinic takes more than 1.5 times that of the small one, or where the
-import's memory does not stay flat (the large one's peak over the small one's plus 64 MB).
+It ends with 1 where the idle tick of the large clinic takes more than 1.5 times that of the small one, by the best and
+by the middle of each, or where the import's memory does not stay flat (the large one's peak over the small one's plus
+64 MB).
 """
 # ruff: noqa: S608  names of tables are this file's own
 
@@ -25,6 +26,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from statistics import median
 
 import msgspec
 
@@ -40,10 +42,11 @@ LONGER, MORE_MB = 1.5, 64.0
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """Seconds, and megabytes at the peak of the import."""
+    """Seconds, and megabytes at the peak of the import. `tick`: the best of many, `middle`: their median."""
 
     receptions: int
     tick: float
+    middle: float
     change_pass: float
     records: int
     first_import: float
@@ -136,12 +139,12 @@ class Idler:
         await self._source.close()
 
 
-async def idle(clinics: list[tuple[Path, str]], watched: int, ticks: int) -> list[tuple[float, float]]:
-    """Seconds of an idle tick and of a change pass, of each clinic. The clinics take turns, and the best of many counts:
-    whatever else runs on the machine only adds.
+async def idle(clinics: list[tuple[Path, str]], watched: int, ticks: int) -> list[tuple[float, float, float]]:
+    """Seconds of an idle tick, the best and the middle of many, and of a change pass, of each clinic. The clinics take
+    turns: whatever else runs on the machine meets both.
     """
     idlers = [Idler(path, cursor, watched) for path, cursor in clinics]
-    best = [float("inf")] * len(idlers)
+    taken: list[list[float]] = [[] for _ in idlers]
     for each in idlers:
         await each.tick()  # the first one looks at all of them
     for _ in range(ticks):
@@ -149,11 +152,11 @@ async def idle(clinics: list[tuple[Path, str]], watched: int, ticks: int) -> lis
             seconds, given = await each.tick()
             if given:
                 raise AssertionError(f"{given} records in an idle tick")
-            best[place] = min(best[place], seconds)
+            taken[place].append(seconds)
     passes = [await each.change_pass() for each in idlers]
     for each in idlers:
         await each.close()
-    return list(zip(best, passes, strict=True))
+    return [(min(each), median(each), passed) for each, passed in zip(taken, passes, strict=True)]
 
 
 def alone(path: Path) -> tuple[int, float, str, float]:
@@ -176,8 +179,10 @@ def measure(folder: Path, sizes: list[int], watched: int, ticks: int) -> list[Me
     cursors = [cursor for _, _, cursor, _ in imports]
     idled = asyncio.run(idle(list(zip(paths, cursors, strict=True)), watched, ticks))
     return [
-        Measured(size, tick, passed, records, seconds, peak)
-        for size, (records, seconds, _, peak), (tick, passed) in zip(sizes, imports, idled, strict=True)
+        Measured(size, tick, middle, passed, records, seconds, peak)
+        for size, (records, seconds, _, peak), (tick, middle, passed) in zip(
+            sizes, imports, idled, strict=True
+        )
     ]
 
 
@@ -185,6 +190,7 @@ def table(found: list[Measured]) -> str:
     heads = {
         "receptions": 12,
         "idle tick, ms": 14,
+        "middle, ms": 11,
         "change pass, s": 15,
         "first import, s": 16,
         "records": 10,
@@ -193,7 +199,7 @@ def table(found: list[Measured]) -> str:
     }
     lines = [" ".join(f"{name:>{width}}" for name, width in heads.items())]
     lines += [
-        f"{each.receptions:>12,} {each.tick * 1000:>14.1f} {each.change_pass:>15.2f} {each.first_import:>16.1f} "
+        f"{each.receptions:>12,} {each.tick * 1000:>14.1f} {each.middle * 1000:>11.1f} {each.change_pass:>15.2f} {each.first_import:>16.1f} "
         f"{each.records:>10,} {each.records / each.first_import:>10,.0f} {each.peak_mb:>9.0f}"
         for each in found
     ]
@@ -216,11 +222,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), [given.small, given.large], given.watched, given.ticks)
     small, large = found
-    times, more = large.tick / small.tick, large.peak_mb - small.peak_mb
+    times, middle = large.tick / small.tick, large.middle / small.middle
+    more = large.peak_mb - small.peak_mb
     print(table(found))
-    print(f"idle tick: {times:.2f} times the small clinic's (at most {LONGER})")
+    print(
+        f"idle tick: {times:.2f} times the small clinic's, the middle one {middle:.2f} times (at most {LONGER})"
+    )
     print(f"import's memory: {more:+.0f} MB over the small clinic's (at most {MORE_MB:.0f})")
-    return 0 if times <= LONGER and more <= MORE_MB else 1
+    return 0 if max(times, middle) <= LONGER and more <= MORE_MB else 1
 
 
 if __name__ == "__main__":
