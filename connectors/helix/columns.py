@@ -95,7 +95,7 @@ def is_total(cells: Iterable[object]) -> bool:
         if cell is None or not str(cell).strip():
             continue
         words = str(cell).replace(":", " ").split()
-        return bool(words) and folded(words[0]) in TOTALS
+        return bool(words) and words[0].strip(".,").lower() in TOTALS
     return False
 
 

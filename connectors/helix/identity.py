@@ -7,9 +7,10 @@ another telephone) becomes one more alias of it. A telephone alone joins nobody:
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from connectors.helix.rows import Draft, PersonDraft
-from connectors.helix.store import Store
+from connectors.helix.working import Working
 from kreslo.records import (
     Appointment,
     Doctor,
@@ -22,7 +23,7 @@ from kreslo.records import (
     RecordRef,
 )
 
-_BY_ID, _BY_PHONE, _BY_BIRTH = "i:", "p:", "b:"
+_BY_ID, _BY_PHONE, _BY_BIRTH, _ADOPTED = "i:", "p:", "b:", "a:"
 _MADE_UP = "n-"
 """How an id begins that the MIS did not give."""
 
@@ -34,9 +35,36 @@ class UnsureError(ValueError):
     """Two people fit, and nothing in the row tells them apart."""
 
 
+class _VisitKeys(NamedTuple):
+    """What a row's visit is known by: its time, its day; and as what it is kept if nobody knows it yet."""
+
+    time: str
+    day: str
+    id: str
+
+
 class Identity:
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    """`key`: what tells one record of the file from another's (`ProfileOptions.record_key`)."""
+
+    def __init__(self, working: Working, key: Sequence[str]) -> None:
+        self._store = working
+        self._key = key
+        self._visits: dict[tuple[int, str], _VisitKeys] = {}
+
+    def expect_people(self, drafts: Sequence[Draft]) -> None:
+        """Fetches at once what `patient` will ask for."""
+        people = [draft.person for draft in drafts if draft.kind is not RecordKind.ENQUIRY]
+        keys = [key for person in people for key in _keys(person)]
+        keys += [_BY_ID + person.id for person in people if person.id]
+        self._store.expect(RecordKind.PATIENT, keys, [_patient_id(person) for person in people])
+
+    def expect_visits(self, drafts: Sequence[tuple[Draft, str]]) -> None:
+        """Fetches at once what `appointment` will ask for."""
+        visits = [(draft, patient) for draft, patient in drafts if draft.kind is RecordKind.APPOINTMENT]
+        known = [self._visit_keys(draft, patient) for draft, patient in visits]
+        keys = [self._asked(draft, keys) for (draft, _), keys in zip(visits, known, strict=True)]
+        keys += [_BY_ID + draft.id for draft, _ in visits if draft.id]
+        self._store.expect(RecordKind.APPOINTMENT, keys, [keys.id for keys in known])
 
     def patient(self, person: PersonDraft) -> tuple[str, Patient | None]:
         """The patient's id, and what is known of them already. Raises UnsureError."""
@@ -49,7 +77,8 @@ class Identity:
         fitting = {
             id_: patient
             for id_, patient in patients.items()
-            if _may_be(person.birth_date, patient) and (not person.id or not self._has_id(id_))
+            if _may_be(person.birth_date, patient)
+            and (not person.id or not self._has_id(RecordKind.PATIENT, id_))
         }
         exact = {
             id_: patient
@@ -65,44 +94,60 @@ class Identity:
             )
         if len(found) == 1:
             return next(iter(found.items()))
-        id_ = person.id or _made_up(keys, person.birth_date)
+        id_ = _patient_id(person)
         return id_, self._known(id_)
 
     def learn(self, id_: str, person: PersonDraft) -> None:
         """Whatever this row knows the patient by, they are known by from now on."""
-        keys = _keys(person)
-        if person.id:
-            keys.append(_BY_ID + person.id)
-        self._store.call(RecordKind.PATIENT, id_, keys)
+        self._store.call(RecordKind.PATIENT, id_, [*_keys(person), *_own_keys(id_, person.id)])
 
-    def appointment(self, draft: Draft, patient: str, key: Sequence[str]) -> tuple[str, Appointment | None]:
-        """The appointment's id by the first part of `key` that the row can be told by, and what is known of it. Raises
+    def appointment(self, draft: Draft, patient: str) -> tuple[str, Appointment | None]:
+        """The appointment's id by the first part of the key that the row can be told by, and what is known of it. Raises
         UnsureError.
         """
         if draft.id:
             known = self._store.known_as(RecordKind.APPOINTMENT, [_BY_ID + draft.id])
             if known:
                 return known[0], self._visit(known[0])
-        found = self._by_key(draft, patient, key)
+        found = self._by_key(draft, patient)
         if found is not None:
             return found, self._visit(found)
-        id_ = draft.id or _MADE_UP + _hash("visit", *_visit_parts(draft, patient, key))
+        id_ = self._visit_keys(draft, patient).id
         return id_, self._visit(id_)
 
     def learn_visit(self, id_: str, draft: Draft, patient: str) -> None:
-        keys = [_time_key(draft, patient), _day_key(draft, patient)]
-        if draft.id:
-            keys.append(_BY_ID + draft.id)
-        self._store.call(RecordKind.APPOINTMENT, id_, keys)
+        known = self._visit_keys(draft, patient)
+        self._store.call(RecordKind.APPOINTMENT, id_, [known.time, known.day, *_own_keys(id_, draft.id)])
 
-    def enquiry(self, draft: Draft, key: Sequence[str]) -> tuple[str, Enquiry | None]:
+    def _visit_keys(self, draft: Draft, patient: str) -> _VisitKeys:
+        keys = self._visits.get((draft.number, patient))
+        if keys is None:
+            time, day = draft.fields["starts_at"].isoformat(), draft.day.isoformat() if draft.day else ""
+            doctor: Doctor | None = draft.fields.get("doctor")
+            parts = [day if draft.day and "date" in self._key else time]
+            if "doctor" in self._key and doctor is not None:
+                parts.append(doctor.id)
+            keys = self._visits[draft.number, patient] = _VisitKeys(
+                f"t:{_hash(patient, time)}",
+                f"d:{_hash(patient, day)}",
+                draft.id or _MADE_UP + _hash("visit", patient, *parts),
+            )
+        return keys
+
+    def _by_day(self, draft: Draft) -> bool:
+        return "date" in self._key or not draft.timed
+
+    def _asked(self, draft: Draft, keys: _VisitKeys) -> str:
+        return keys.day if self._by_day(draft) else keys.time
+
+    def enquiry(self, draft: Draft) -> tuple[str, Enquiry | None]:
         """An enquiry is told by its id, else by its first telephone and the instant, where the file has one."""
         if draft.id:
             id_ = draft.id
         else:
             created: datetime | None = draft.fields.get("created_at")
-            parts = [draft.person.phones[0].e164] if "phone" in key else []
-            if "created_at" in key and created is not None:
+            parts = [draft.person.phones[0].e164] if "phone" in self._key else []
+            if "created_at" in self._key and created is not None:
                 parts.append(created.isoformat())
             id_ = _MADE_UP + _hash("enquiry", *parts)
         record = self._store.get(RecordRef(RecordKind.ENQUIRY, id_))
@@ -134,15 +179,15 @@ class Identity:
         record = self._store.get(RecordRef(RecordKind.ENTRY, id_))
         return record if isinstance(record, Entry) else None
 
-    def _by_key(self, draft: Draft, patient: str, key: Sequence[str]) -> str | None:
-        by_day = "date" in key or not draft.timed
-        if not by_day and "starts_at" not in key:
+    def _by_key(self, draft: Draft, patient: str) -> str | None:
+        by_day = self._by_day(draft)
+        if not by_day and "starts_at" not in self._key:
             return None
-        keys = [_day_key(draft, patient) if by_day else _time_key(draft, patient)]
-        found = self._store.known_as(RecordKind.APPOINTMENT, keys)
+        asked = self._asked(draft, self._visit_keys(draft, patient))
+        found = self._store.known_as(RecordKind.APPOINTMENT, [asked])
         if draft.id:
             # A visit that has another id already is another visit.
-            found = [id_ for id_ in found if not self._store.has_key(RecordKind.APPOINTMENT, id_, _BY_ID)]
+            found = [id_ for id_ in found if not self._has_id(RecordKind.APPOINTMENT, id_)]
         visits = {id_: visit for id_ in found if (visit := self._visit(id_)) is not None}
         if by_day:
             visits = {id_: visit for id_, visit in visits.items() if visit.cancelled_at is None} or visits
@@ -152,7 +197,7 @@ class Identity:
                 id_: visit for id_, visit in visits.items() if visit.starts_at == draft.fields["starts_at"]
             }
         doctor: Doctor | None = draft.fields.get("doctor")
-        if doctor is not None and (len(visits) > 1 or "doctor" in key):
+        if doctor is not None and (len(visits) > 1 or "doctor" in self._key):
             visits = {id_: visit for id_, visit in visits.items() if _same_doctor(visit.doctor, doctor)}
         if len(visits) > 1:
             raise UnsureError("два приёма этого пациента подходят к строке: нужны время или код записи")
@@ -166,14 +211,26 @@ class Identity:
         record = self._store.get(RecordRef(RecordKind.APPOINTMENT, id_))
         return record if isinstance(record, Appointment) else None
 
-    def _has_id(self, id_: str) -> bool:
-        return self._store.has_key(RecordKind.PATIENT, id_, _BY_ID)
+    def _has_id(self, kind: RecordKind, id_: str) -> bool:
+        """Whether the MIS's own id of this record is known."""
+        return not id_.startswith(_MADE_UP) or bool(self._store.known_as(kind, [_ADOPTED + id_]))
+
+
+def _own_keys(id_: str, given: str) -> list[str]:
+    """Of the MIS's own id, "" where the row has none; a record that was known without it is adopted."""
+    return [_BY_ID + given, *([_ADOPTED + id_] if id_.startswith(_MADE_UP) else [])] if given else []
 
 
 def _keys(person: PersonDraft) -> list[str]:
     """What a person without an id is known by: the name with each telephone that is a person's; without any, the name
     with the birth date.
     """
+    if person.keys is None:
+        person.keys = _made_keys(person)
+    return person.keys
+
+
+def _made_keys(person: PersonDraft) -> list[str]:
     name = person.key
     if not name:
         return []
@@ -193,26 +250,10 @@ def _may_be(born: date | None, patient: Patient | None) -> bool:
     return patient is None or born is None or patient.birth_date is None or patient.birth_date == born
 
 
-def _made_up(keys: Sequence[str], born: date | None) -> str:
-    return _MADE_UP + _hash("patient", keys[0], born.isoformat() if born else "")
-
-
-def _visit_parts(draft: Draft, patient: str, key: Sequence[str]) -> list[str]:
-    parts = [patient]
-    starts_at: datetime = draft.fields["starts_at"]
-    parts.append(draft.day.isoformat() if draft.day and "date" in key else starts_at.isoformat())
-    doctor: Doctor | None = draft.fields.get("doctor")
-    if "doctor" in key and doctor is not None:
-        parts.append(doctor.id)
-    return parts
-
-
-def _time_key(draft: Draft, patient: str) -> str:
-    return f"t:{_hash(patient, draft.fields['starts_at'].isoformat())}"
-
-
-def _day_key(draft: Draft, patient: str) -> str:
-    return f"d:{_hash(patient, draft.day.isoformat() if draft.day else '')}"
+def _patient_id(person: PersonDraft) -> str:
+    """As who a person is kept whom nobody knows yet."""
+    born = person.birth_date
+    return person.id or _MADE_UP + _hash("patient", _keys(person)[0], born.isoformat() if born else "")
 
 
 def _same_doctor(one: Doctor | None, other: Doctor) -> bool:

@@ -1,7 +1,7 @@
 """One file into the state, some rows at a time: a crash in the middle goes on behind the last rows that were kept."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,11 +11,12 @@ import structlog
 from connectors.helix import merging
 from connectors.helix.columns import Columns
 from connectors.helix.formats import Bad, FileError, Item, open_table
-from connectors.helix.identity import Identity
 from connectors.helix.options import HelixOptions
 from connectors.helix.rows import KINDS, Draft, Rows
 from connectors.helix.store import FileRow, Store, span
 from connectors.helix.tables import Table
+from connectors.helix.taking import Taking
+from connectors.helix.working import Working
 from kreslo.connectors.seams import Clock
 from kreslo.records import Appointment, RecordKind, RecordRef
 
@@ -42,7 +43,6 @@ class Intake:
         self._store = store
         self._inbox = inbox
         self._clock = clock
-        self._identity = Identity(store)
         self._zone = ZoneInfo(options.timezone)
         self._open: _Open | None = None
 
@@ -75,6 +75,7 @@ class Intake:
         if file.row == 0:
             with self._store.writing():
                 self._store.release_file(file.id)
+                self._store.clear_doubts(file.profile, None if profile.mode == "snapshot" else file.name)
         self._open = _Open(file, table, Rows(self._options, profile, self._today()))
         return True
 
@@ -86,14 +87,16 @@ class Intake:
         except (OSError, UnicodeError) as error:
             self._fail(file, f"копия файла не читается: {type(error).__name__}", self._clock.now())
             return
+        profile = self._options.profiles[file.profile]
+        drafts, reasons = _drafts(work.rows, items)
         with self._store.writing():
-            for item in items:
-                reason = self._take(work, item)
-                if reason:
-                    work.bad += 1
-                    self._store.park(
-                        file, KINDS[self._options.profiles[file.profile].row], item.number, reason
-                    )
+            reasons |= Taking(self._store, file, profile, self._clock.now()).take(drafts)
+            for number, reason in sorted(reasons.items()):
+                work.bad += 1
+                self._store.park(file, KINDS[profile.row], number, reason)
+            for draft in drafts:
+                if draft.doubt and draft.number not in reasons:
+                    self._store.doubt(file, draft.number, draft.doubt)
             if items:
                 bad = work.bad - file.bad
                 file = self._saved(file, items[-1].number, len(items), bad)
@@ -107,58 +110,6 @@ class Intake:
         if saved is None:
             raise RuntimeError("the ledger lost the file that is under way")
         return saved
-
-    def _take(self, work: _Open, item: Item) -> str:
-        """Why the row is bad, "" where it was taken."""
-        if isinstance(item, Bad):
-            return item.reason
-        try:
-            draft = work.rows.draft(item)
-            self._keep(work.file, draft)
-        except (ValueError, OverflowError) as error:
-            return str(error)
-        if draft.doubt:
-            self._store.doubt(work.file, draft.number, draft.doubt)
-        return ""
-
-    def _keep(self, file: FileRow, draft: Draft) -> None:
-        profile = self._options.profiles[file.profile]
-        now = self._clock.now()
-        if draft.kind is RecordKind.ENQUIRY:
-            id_, asked = self._identity.enquiry(draft, profile.record_key())
-            if not self._older(file, RecordRef(draft.kind, id_)):
-                written = datetime.fromtimestamp(file.written, UTC)
-                self._store.put(merging.enquiry(id_, asked, draft, written=written), file.id)
-            return
-        patient_id, known = self._identity.patient(draft.person)
-        own = draft.kind is RecordKind.PATIENT
-        ref = RecordRef(RecordKind.PATIENT, patient_id)
-        if known is None or not own or not self._older(file, ref):
-            patient = merging.patient(patient_id, known, draft.person, own=own)
-            if patient != known:
-                self._store.put(patient, file.id)
-        self._identity.learn(patient_id, draft.person)
-        if own:
-            return
-        if draft.kind is RecordKind.ENTRY:
-            written = datetime.fromtimestamp(file.written, UTC)
-            id_, listed = self._identity.entry(draft, patient_id, written=written)
-            if not self._older(file, RecordRef(draft.kind, id_)):
-                entry = merging.entry(id_, listed, draft, patient_id=patient_id, written=written)
-                self._store.put(entry, file.id)
-            return
-        visit_id, visit = self._identity.appointment(draft, patient_id, profile.record_key())
-        if visit is None or not self._older(file, RecordRef(RecordKind.APPOINTMENT, visit_id)):
-            record = merging.appointment(visit_id, visit, draft, patient_id=patient_id, now=now)
-            self._store.put(record, file.id)
-        self._identity.learn_visit(visit_id, draft, patient_id)
-
-    def _older(self, file: FileRow, ref: RecordRef) -> bool:
-        """Whether the record was given by a newer file of the same profile: yesterday's file, dropped once more, must not
-        undo what today's said.
-        """
-        last = self._store.given_by(ref)
-        return last is not None and last.profile == file.profile and last.written > file.written
 
     def _finish(self, work: _Open) -> None:
         file, now = work.file, self._clock.now()
@@ -213,11 +164,13 @@ class Intake:
             )
             return
         self._store.settle(topic)
+        working = Working(self._store, file.id)
         for visit in gone:
             if profile.absent == "cancel":
-                self._store.put(merging.cancelled(visit, now), file.id)
+                working.put(merging.cancelled(visit, now))
             else:
                 self._store.remove(RecordRef(RecordKind.APPOINTMENT, visit.id))
+        working.flush()
 
     def _bounds(self, day: date) -> tuple[datetime, datetime]:
         start = datetime(day.year, day.month, day.day, tzinfo=self._zone)
@@ -236,3 +189,18 @@ class Intake:
 
     def _today(self) -> date:
         return self._clock.now().astimezone(self._zone).date()
+
+
+def _drafts(rows: Rows, items: list[Item]) -> tuple[list[Draft], dict[int, str]]:
+    """What the rows say, and by number why some of them say nothing."""
+    drafts: list[Draft] = []
+    bad: dict[int, str] = {}
+    for item in items:
+        if isinstance(item, Bad):
+            bad[item.number] = item.reason
+            continue
+        try:
+            drafts.append(rows.draft(item))
+        except (ValueError, OverflowError) as error:
+            bad[item.number] = str(error)
+    return drafts, bad

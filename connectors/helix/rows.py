@@ -1,5 +1,6 @@
 """Rows as drafts of records: everything a row says, before it is known whose row it is."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -11,13 +12,14 @@ from connectors.helix import cells, naming
 from connectors.helix.options import BranchOptions, HelixOptions, ProfileOptions
 from connectors.helix.tables import Cell, Row
 from connectors.helix.words import STATUSES, folded
-from kreslo.records import Branch, Doctor, Phone, RecordKind, Sex
+from kreslo.records import Branch, Doctor, Phone, PhoneKind, RecordKind, Sex
 from kreslo.records.names import PersonName
 
 Read = TypeVar("Read")
 
 _SEX = {"м": Sex.MALE, "муж": Sex.MALE, "мужской": Sex.MALE, "m": Sex.MALE}
 _SEX |= {"ж": Sex.FEMALE, "жен": Sex.FEMALE, "женский": Sex.FEMALE, "f": Sex.FEMALE}
+_LATIN = re.compile("[A-Za-z]")
 _NO_BRANCH = BranchOptions()
 _TEXTS = {"email": "email", "address": "address", "card_number": "card_number", "policy": "policy"}
 KINDS = {
@@ -31,7 +33,7 @@ KINDS = {
 
 class PersonDraft(msgspec.Struct, kw_only=True):
     """Who a row speaks of. `id` is the MIS's own, "" where the file has none. `key`: the name, to compare; "" for none.
-    `fields`: of Patient, those that the file has columns for.
+    `fields`: of Patient, those that the file has columns for. `keys`: see `identity`, once they are made.
     """
 
     id: str = ""
@@ -42,6 +44,7 @@ class PersonDraft(msgspec.Struct, kw_only=True):
     phones: tuple[Phone, ...] = ()
     birth_date: date | None = None
     fields: dict[str, Any] = {}
+    keys: list[str] | None = None
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -261,7 +264,7 @@ def _doubt(name: PersonName, whole: str) -> str:
         return "нет имени" if name.surname else "нет фамилии"
     if name.notes:
         return "в имени есть лишнее"
-    if any(char.isascii() and char.isalpha() for char in whole):
+    if _LATIN.search(whole):
         return "в имени латинские буквы"
     return "" if name.certain else "фамилия, имя и отчество разделены наугад"
 
@@ -281,9 +284,10 @@ def _identified(person: PersonDraft, found: Mapping[str, Cell]) -> None:
         return
     if not person.key:
         raise ValueError("ФИО: пусто или это не имя")
-    if not person.phones and person.birth_date is None:
+    own = any(phone.kind is not PhoneKind.TOLL_FREE for phone in person.phones)
+    if not own and person.birth_date is None:
         written = any(cells.text(found.get(column)) for column in ("phone", "phone_other"))
-        reason = "номер не читается" if written else "пусто"
+        reason = "номер 8-800 ничей" if person.phones else "номер не читается" if written else "пусто"
         raise ValueError(
             f"телефон: {reason}, а без телефона, даты рождения и кода пациента не понять, кто это"
         )

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS records (
   digest BLOB NOT NULL,
   body BLOB NOT NULL,                 -- sealed
   PRIMARY KEY (kind, id)
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS records_by_seq ON records (seq);
 CREATE INDEX IF NOT EXISTS records_by_time ON records (kind, at);
 
@@ -45,7 +45,6 @@ CREATE INDEX IF NOT EXISTS records_by_time ON records (kind, at);
 CREATE TABLE IF NOT EXISTS aliases (
   kind TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, key, id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS aliases_by_id ON aliases (kind, id);
 
 CREATE TABLE IF NOT EXISTS parked (
   ref TEXT PRIMARY KEY, kind TEXT NOT NULL, seq INTEGER NOT NULL, file INTEGER NOT NULL,

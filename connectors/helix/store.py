@@ -1,6 +1,5 @@
 """The source's own state in one SQLite file: ledger, records, aliases, parked rows. Used by one thread."""
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,12 @@ from connectors.helix.sealing import Seal, seal_in
 from kreslo.connectors.contract import Rejected
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.records import Appointment, Enquiry, Entry, Patient, Record, RecordKind, RecordRef, ref_of
-from kreslo.records.codec import decode, encode
+from kreslo.records.codec import decode
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _VERSION = 1
+_AT_ONCE = 500
+"""Question marks in one statement; SQLite before 3.32 takes 999."""
 KINDS = (RecordKind.PATIENT, RecordKind.APPOINTMENT, RecordKind.ENQUIRY, RecordKind.ENTRY)
 """The order of a pass: a patient is known before the visit."""
 
@@ -54,6 +55,9 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        # Keys are hashes: a small cache would read and write most pages once for every thousand rows.
+        self._db.execute("PRAGMA cache_size = -32000")
+        self._db.execute("PRAGMA wal_autocheckpoint = 4000")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             self._db.close()
@@ -194,23 +198,34 @@ class Store:
         ).fetchone()
         return None if row is None else self._opened(row[0])
 
-    def put(self, record: Record, file: int) -> bool:
-        """True where it is news."""
-        ref, body = ref_of(record), encode(record)
-        digest = hashlib.blake2b(body, digest_size=16).digest()
-        known = self._db.execute(
-            "SELECT digest, gone FROM records WHERE kind = ? AND id = ?", (ref.kind.value, ref.id)
-        ).fetchone()
-        if known is not None and known[0] == digest and not known[1]:
-            self._db.execute(
-                "UPDATE records SET file = ? WHERE kind = ? AND id = ?", (file, ref.kind.value, ref.id)
-            )
-            return False
-        self._db.execute(
+    def kept(self, refs: Sequence[RecordRef]) -> Iterator[tuple[RecordRef, Record | None, bytes, int]]:
+        """Of those that are kept: the record (None: it is gone), its digest and its last file."""
+        for kind in dict.fromkeys(ref.kind for ref in refs):
+            for ids in batched([ref.id for ref in refs if ref.kind is kind], _AT_ONCE):
+                marks = ",".join("?" * len(ids))
+                query = f"SELECT id, body, digest, file, gone FROM records WHERE kind = ? AND id IN ({marks})"  # noqa: S608  question marks
+                for row in self._db.execute(query, (kind.value, *ids)).fetchall():
+                    record = None if row["gone"] else self._opened(row["body"])
+                    yield RecordRef(kind, row["id"]), record, row["digest"], row["file"]
+
+    def put_all(self, records: Sequence[tuple[Record, bytes, bytes]], file: int) -> None:
+        """Each with its digest and its body."""
+        rows = []
+        for record, digest, body in records:
+            ref = ref_of(record)
+            sealed = self._seal.close(body)
+            rows.append((ref.kind.value, ref.id, self._next(), _at(record), file, digest, sealed))
+        self._db.executemany(
             "INSERT OR REPLACE INTO records (kind, id, seq, at, file, gone, digest, body) VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
-            (ref.kind.value, ref.id, self._next(), _at(record), file, digest, self._seal.close(body)),
+            rows,
         )
-        return True
+
+    def given_again(self, refs: Sequence[RecordRef], file: int) -> None:
+        """The file said of these what was known."""
+        self._db.executemany(
+            "UPDATE records SET file = ? WHERE kind = ? AND id = ?",
+            [(file, ref.kind.value, ref.id) for ref in refs],
+        )
 
     def remove(self, ref: RecordRef) -> None:
         self._db.execute(
@@ -231,11 +246,6 @@ class Store:
             for since, until in spans
             for row in self._db.execute(query, (kind.value, since, until, profile))
         ]
-
-    def given_by(self, ref: RecordRef) -> FileRow | None:
-        """The file that gave the record last."""
-        query = "SELECT f.* FROM records r JOIN files f ON f.id = r.file WHERE r.kind = ? AND r.id = ?"
-        return next(map(_file, self._db.execute(query, (ref.kind.value, ref.id))), None)
 
     def days_of(self, file: int, zone: ZoneInfo) -> frozenset[date]:
         """The local days of the visits that this file gave."""
@@ -264,24 +274,20 @@ class Store:
 
     # --- aliases ----------------------------------------------------------------------------------------------------
 
-    def known_as(self, kind: RecordKind, keys: Sequence[str]) -> list[str]:
-        """Ids of the records known by any of these keys, in order, each once."""
-        found: dict[str, None] = {}
-        for key in keys:
-            for row in self._db.execute(
-                "SELECT id FROM aliases WHERE kind = ? AND key = ?", (kind.value, key)
-            ):
-                found[row[0]] = None
-        return list(found)
+    def aliases(self, kind: RecordKind, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Key and id of the records known by any of these keys, by id."""
+        for some in batched(keys, _AT_ONCE):
+            marks = ",".join("?" * len(some))
+            query = f"SELECT key, id FROM aliases WHERE kind = ? AND key IN ({marks}) ORDER BY id"  # noqa: S608  question marks
+            for row in self._db.execute(query, (kind.value, *some)).fetchall():
+                yield row["key"], row["id"]
 
-    def call(self, kind: RecordKind, id_: str, keys: Iterable[str]) -> None:
+    def call_all(self, names: Iterable[tuple[RecordKind, str, str]]) -> None:
+        """Kind, key and id each."""
         self._db.executemany(
-            "INSERT OR IGNORE INTO aliases VALUES (?, ?, ?)", [(kind.value, key, id_) for key in keys]
+            "INSERT OR IGNORE INTO aliases VALUES (?, ?, ?)",
+            [(kind.value, key, id_) for kind, key, id_ in names],
         )
-
-    def has_key(self, kind: RecordKind, id_: str, prefix: str) -> bool:
-        query = "SELECT 1 FROM aliases WHERE kind = ? AND id = ? AND substr(key, 1, ?) = ? LIMIT 1"
-        return self._db.execute(query, (kind.value, id_, len(prefix), prefix)).fetchone() is not None
 
     # --- parked -----------------------------------------------------------------------------------------------------
 
@@ -334,8 +340,9 @@ class Store:
             "INSERT OR REPLACE INTO doubts VALUES (?, ?, ?, ?)", (file.profile, file.name, line, why)
         )
 
-    def clear_doubts(self, profile: str, name: str) -> None:
-        self._db.execute("DELETE FROM doubts WHERE profile = ? AND name = ?", (profile, name))
+    def clear_doubts(self, profile: str, name: str | None) -> None:
+        """Of the file of this name (None: of any), which is read again or followed by a newer one."""
+        self._db.execute("DELETE FROM doubts WHERE profile = ? AND name = coalesce(?, name)", (profile, name))
 
     def doubts(self, limit: int) -> tuple[int, list[tuple[str, int, str]]]:
         """How many names look wrong, and where the first of them stand: file, line, why."""
@@ -364,6 +371,11 @@ class Store:
             raise ConfigurationError(
                 "the Helix state holds a record that this version cannot read"
             ) from error
+
+
+def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _at(record: Record) -> float | None:

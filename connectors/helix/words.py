@@ -1,5 +1,7 @@
 """The words by which columns, totals and statuses of a 1C export are known. A profile adds its own."""
 
+from functools import lru_cache
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "appointment_id": ("Код записи", "Номер записи", "ID записи", "Код визита", "Номер визита", "ID визита", "Код приёма", "Номер приёма"),
     "patient_id": ("Код пациента", "ID пациента", "Номер пациента", "Код клиента", "ID клиента"),
@@ -68,4 +70,10 @@ stands before «пришёл».
 
 def folded(title: object) -> str:
     """For comparison: lower case, ё as е, letters and digits only."""
-    return "".join(char for char in str(title).lower().replace("ё", "е") if char.isalnum())
+    return _folded(title if isinstance(title, str) else str(title))
+
+
+@lru_cache(maxsize=1024)
+def _folded(title: str) -> str:
+    """A clinic's doctors, statuses and branches stand in every row."""
+    return "".join(char for char in title.lower().replace("ё", "е") if char.isalnum())

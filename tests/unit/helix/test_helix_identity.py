@@ -129,6 +129,12 @@ async def test_nobody_is_known_by_a_name_alone(world: World) -> None:
     assert "не понять, кто это" in world.parked[0]
 
 
+async def test_nobody_is_known_by_a_number_that_is_nobodys(world: World) -> None:
+    world.rows("visits.csv", VISIT, f"{MARIA};8-800-555-35-35;13.05.2026 10:00;Ким")
+    assert await world.read() == []
+    assert "8-800" in world.parked[0]
+
+
 async def test_the_completed_visit_is_the_booked_one(world: World) -> None:
     world.rows("visits.csv", VISIT, f"{MARIA};{PHONE};11.05.2026 10:00;Ким")
     (booked,) = await world.visits_read()
@@ -221,6 +227,11 @@ async def test_names_that_look_wrong_are_listed_by_their_place(world: World, nam
     await source.close()
     assert f"visits.csv, строка 3: {why}" in problem.message.replace("фамилия, имя и отчество ", "")
     assert name not in problem.message
+    world.rows("visits.csv", VISIT, f"{MARIA};{PHONE};13.05.2026 10:00;Ким")
+    await world.read()
+    source = world.source(profiles=PROFILES)
+    assert [each for each in await source.check() if "имена" in each.message] == []
+    await source.close()
 
 
 async def test_a_file_of_visits_fills_in_and_takes_nothing_away(world: World) -> None:
