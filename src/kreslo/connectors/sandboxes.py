@@ -47,12 +47,13 @@ class ChainCensus(msgspec.Struct, frozen=True, kw_only=True):
 
 class EntryCensus(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a campaign's list, or an invitation (then `campaign` is `kreslo.records.RECALL`), that is not closed. `at`:
-    when it was written, or the start of the visit that it speaks of, if that is earlier.
+    when it was written; `visit_at`: the start of the visit that it speaks of.
     """
 
     campaign: str
     patient_id: str
     at: datetime
+    visit_at: datetime | None = None
     refused: bool = False
 
 

@@ -58,9 +58,9 @@ def campaigns_of(
             given[turn.plan.name].append(turn.time)
     for turn in sorted(turns, key=lambda each: each.time):
         own = held.get(turn.key(bridge.source_id))
-        if own is None and now >= turn.time + turn.plan.late:
-            if now < turn.time + turn.plan.late + bridge.horizon.past:
-                rules.append(f"{turn.name}: no card, its time is past ({turn.time:%d.%m %H:%M} UTC)")
+        if own is None and now >= turn.past_at:
+            if now < turn.past_at + bridge.horizon.past:
+                rules.append(f"{turn.name}: no card, its time was past at {turn.past_at:%d.%m %H:%M} UTC")
             continue
         if own is not None and _over(turn, own, bridge, now):
             continue

@@ -24,13 +24,14 @@ from kreslo.records import RECALL, Appointment, Entry, RecordKind, RecordRef
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One occasion of one campaign. `ref`: the record whose occasion it is. `time`: when its card is due; `zone`: the
-    clinic's. `scope`: `appointment.…` or `entry.…` for expressions. `turns_at`: when the clock changes that scope.
+    """One occasion of one campaign. `ref`: the record whose occasion it is. `time`: when its card is due, `past_at`: from
+    when on it is not made any more; `zone`: the clinic's. `scope`: `appointment.…` or `entry.…` for expressions. `turns_at`: when the clock changes that scope.
     """
 
     plan: CampaignPlan
     ref: RecordRef
     time: datetime
+    past_at: datetime
     zone: ZoneInfo
     scope: dict[str, Any]
     turns_at: datetime | None = None
@@ -111,11 +112,12 @@ def _of_entry(entry: Entry, plan: CampaignPlan, bridge: Bridge, now: datetime) -
     zone = zone_of(entry, bridge)
     ends_at = entry.ends_at or entry.starts_at
     # A list may be written long after the visits that it speaks of: those are as old as they are.
-    occasion = min(entry.created_at, entry.starts_at or entry.created_at)
+    oldest = min(entry.created_at, entry.starts_at or entry.created_at)
     return Turn(
         plan=plan,
         ref=RecordRef(RecordKind.ENTRY, entry.id),
-        time=time_of(occasion, plan, zone),
+        time=time_of(entry.created_at, plan, zone),
+        past_at=time_of(oldest, plan, zone) + plan.late,
         zone=zone,
         scope={"entry": entry_scope(entry, bridge, ahead=ends_at is not None and now < ends_at)},
         turns_at=ends_at,
@@ -130,10 +132,12 @@ def _of_visits(
         if occasion is None:
             continue
         zone = zone_of(visit.last, bridge)
+        time = time_of(occasion, plan, zone)
         yield Turn(
             plan=plan,
             ref=RecordRef(RecordKind.APPOINTMENT, visit.last.id),
-            time=time_of(occasion, plan, zone),
+            time=time,
+            past_at=time + plan.late,
             zone=zone,
             scope={"appointment": visit.scope},
         )

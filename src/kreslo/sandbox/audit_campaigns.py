@@ -74,13 +74,13 @@ def _visits(
             )
             continue
         yield from _person(card, chain.patient_id, patients, refused=campaign.speaks and chain.refused)
-        if chain.ended_at and not _was_due(campaign, chain.ended_at, before.now, after.now):
+        if chain.ended_at and not _was_due(campaign, chain.ended_at, None, before.now, after.now):
             yield Violation(
                 "wrong time", card.key, found=f"card {card.id}", expected="none: not due, or past"
             )
     for id_, chain in occasions.items():
         asked = campaign.certain and not (campaign.speaks and chain.refused) and chain.patient_id in patients
-        if asked and id_ not in has and _must_be(campaign, chain.ended_at, before.now, after.now):
+        if asked and id_ not in has and _must_be(campaign, chain.ended_at, None, before.now, after.now):
             yield Violation(
                 "missing", f"{rules.source_id}/{campaign.name}/{id_}", found="no card", expected="1"
             )
@@ -103,7 +103,7 @@ def _entries(
     """A source may make up the ids of its lists, so cards and rows are counted by patient."""
     listed = RECALL if campaign.on is Occasion.RECALL else campaign.name
     rows = [entry for entry in after.census.entries if entry.campaign == listed]
-    due = [row for row in rows if _was_due(campaign, row.at, before.now, after.now)]
+    due = [row for row in rows if _was_due(campaign, row.at, row.visit_at, before.now, after.now)]
     most = Counter(patients.get(row.patient_id, "") for row in due)
     refused = {patients.get(row.patient_id, "") for row in rows if row.refused and campaign.speaks}
     least = Counter(
@@ -112,7 +112,7 @@ def _entries(
         if campaign.certain
         and row.patient_id in patients
         and not (row.refused and campaign.speaks)
-        and _must_be(campaign, row.at, before.now, after.now)
+        and _must_be(campaign, row.at, row.visit_at, before.now, after.now)
     )
     has: Counter[str] = Counter()
     for card in cards:
@@ -143,16 +143,25 @@ def _person(
         yield Violation("refused", card.key, found=f"card {card.id}", expected="none: messages were refused")
 
 
-def _was_due(campaign: CampaignRules, occasion: datetime, since: datetime, until: datetime) -> bool:
+def _was_due(
+    campaign: CampaignRules, occasion: datetime, visit: datetime | None, since: datetime, until: datetime
+) -> bool:
     """Whether a card may have been made between the two. A clock time or quiet hours may put it off by a day."""
-    due = occasion + campaign.after
-    return due <= until and since < due + campaign.late + timedelta(days=1)
-
-
-def _must_be(campaign: CampaignRules, occasion: datetime | None, since: datetime, until: datetime) -> bool:
-    """Whether its time had come at `since` and was not past at `until`."""
-    return (
-        occasion is not None
-        and occasion + campaign.after <= since
-        and until < occasion + campaign.after + campaign.late
+    oldest = min(occasion, visit or occasion)
+    return occasion + campaign.after <= until and since < oldest + campaign.after + campaign.late + timedelta(
+        days=1
     )
+
+
+def _must_be(
+    campaign: CampaignRules,
+    occasion: datetime | None,
+    visit: datetime | None,
+    since: datetime,
+    until: datetime,
+) -> bool:
+    """Whether its time had come at `since` and was not past at `until`."""
+    if occasion is None:
+        return False
+    oldest = min(occasion, visit or occasion)
+    return occasion + campaign.after <= since and until < oldest + campaign.after + campaign.late

@@ -218,7 +218,7 @@ def test_a_card_is_made_until_late_has_passed_and_not_after() -> None:
     assert len(invited(decided(ENDED + DAY - timedelta(seconds=1), done()))) == 1
     too_late = decided(ENDED + DAY, done())
     assert invited(too_late) == []
-    assert why(too_late, "appointment 10") == "no card, its time is past (16.11 12:00 UTC)"
+    assert why(too_late, "appointment 10") == "no card, its time was past at 17.11 12:00 UTC"
 
 
 # --- who gets one -----------------------------------------------------------------------------------------------------
@@ -331,6 +331,15 @@ def test_a_list_that_speaks_of_old_visits_is_as_old_as_they_are() -> None:
     bridge = with_campaigns(campaign(on=Occasion.ENTRY))
     old = entry(starts_at=at("10.11 10:00"))
     assert invited(decided(at("16.11 09:00"), bridge=bridge, entries=(old,))) == []
+
+
+def test_a_list_of_last_visits_gives_its_card_and_the_rules_count_from_the_list() -> None:
+    """A check-up list speaks of visits of five months ago on purpose: `late` says how old they may be."""
+    bridge = with_campaigns(campaign(*LIFE, on=Occasion.ENTRY, late=200 * DAY))
+    row = entry(starts_at=at("16.11 10:00") - 160 * DAY)
+    assert stage_of(only(decided(at("16.11 09:00"), bridge=bridge, entries=(row,)))) == "ASK"
+    older = entry(starts_at=at("16.11 10:00") - 201 * DAY)
+    assert invited(decided(at("16.11 09:00"), bridge=bridge, entries=(older,))) == []
 
 
 ROUTES = (
