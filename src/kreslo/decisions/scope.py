@@ -20,7 +20,6 @@ def patient_scope(
     patient = case.patient
     if patient is None:
         return {}
-    names = [each for each in (patient.surname, patient.name, patient.patronymic) if each]
     first = completed[0].starts_at if completed else None
     last = completed[-1].starts_at if completed else None
     return {
@@ -28,7 +27,7 @@ def patient_scope(
         "surname": patient.surname,
         "name": patient.name,
         "patronymic": patient.patronymic,
-        "full_name": " ".join(names),
+        "full_name": full_name(patient),
         "short_name": short_name(patient.surname, patient.name, patient.patronymic),
         "phones": tuple(phone.e164 for phone in patient.phones),
         "phone": patient.phones[0].e164 if patient.phones else "",
