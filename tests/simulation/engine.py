@@ -1,5 +1,6 @@
 """The engine of a world: the bridge as a process runs it, which can end suddenly and start again from its journal."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -88,7 +89,7 @@ class Engine:
         self,
         ready: Prepared,
         folder: Path,
-        source: Source,
+        source: Callable[[], Source],
         network: httpx.AsyncBaseTransport,
         clock: EngineClock,
         chance: Random,
@@ -113,13 +114,14 @@ class Engine:
         whole = Journal(_engine(self._path), parse(f"sqlite:///{self._path}"), Box(KEY))
         lock = whole.lock(self._ready.mapping.name, "simulation")
         target: Any = self._ready.target(self._seams)
+        source = self._source()
         try:
             await target.catalog()
             journal = whole.bridge(self._ready.mapping.name, self._ready.mapping.endpoints.source_id)
             run = BridgeRun(
                 mapping=self._ready.mapping,
                 bridge=self._ready.bridge,
-                source=self._source,
+                source=source,
                 target=target,
                 whole=whole,
                 lock=lock,
@@ -131,6 +133,7 @@ class Engine:
             await run.start()
         except BaseException:
             await target.close()
+            await source.close()
             lock.release()
             whole.close()
             raise
@@ -149,6 +152,7 @@ class Engine:
         """The process is gone, with all that it held in memory."""
         if self.run is not None and self._whole is not None:
             await self.run.target.close()
+            await self.run.source.close()
             if self._lock is not None:
                 self._lock.release()
             self._whole.close()
@@ -159,7 +163,7 @@ class Engine:
         if self.run is None:
             return
         began = self._seams.clock.monotonic()
-        reconciler = Reconciler(self._source, self.run.journal, self._seams.clock, self._calls)
+        reconciler = Reconciler(self.run.source, self.run.journal, self._seams.clock, self._calls)
         try:
             await reconciler.run(self._ready.bridge.horizon)
         except Crash:

@@ -119,7 +119,8 @@ class Life:
     # --- the clinic ---------------------------------------------------------------------------------------------
 
     def _put(self, record: Record, what: str) -> None:
-        late = self._chance.choice((0.0, 0.0, 0.0, 2.0, 45.0))
+        # What stands there when Kreslo comes was committed long ago, whatever its stamps say.
+        late = self._chance.choice(self._rules.late) if self._clock.monotonic() else 0.0
         self._mis.put(record, late=late)
         self._tell(f"MIS: {what}" + (f" (committed {late:.0f} s later)" if late else ""))
 

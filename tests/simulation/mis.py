@@ -150,5 +150,12 @@ class SimSource:
                 found.add(ref.id)
         return frozenset(found)
 
+    def opened(self) -> "SimSource":
+        """What a new process has."""
+        return self
+
     async def close(self) -> None:
+        """Nothing is held."""
+
+    def shut(self) -> None:
         """Nothing is held."""

@@ -16,7 +16,9 @@ LATE_HOURS = 2
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient."""
+    """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
+    nowhere) or "ident" (the real source on iDent's tables). `late`: seconds, one of which the MIS takes to commit.
+    """
 
     name: str
     stages: dict[str, str]
@@ -25,6 +27,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_unseen: bool = False
     family: bool = False
     zone: str = "Europe/Moscow"
+    source: str = "made"
+    late: tuple[float, ...] = (0.0, 0.0, 0.0, 2.0, 45.0)
     start: datetime = START
 
     def text(self) -> str:
@@ -65,6 +69,14 @@ RULES = (
         messages=frozenset({"tomorrow"}),
         zone="Europe/Riga",
         start=datetime(2026, 3, 27, 5, tzinfo=UTC),
+    ),
+    Rules(
+        name="ident",
+        stages=_ALL,
+        messages=frozenset({"tomorrow"}),
+        cancelled_unseen=True,
+        source="ident",
+        late=(0.0, 0.0, 2.0, 45.0, 240.0),
     ),
 )
 

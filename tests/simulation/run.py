@@ -5,12 +5,19 @@ import asyncio
 import os
 import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
 
+from tests.simulation.rules import RULES
 from tests.simulation.world import Verdict, simulate, workshop
 
 _TOLD = 60
 """Lines of a failing seed's history that are shown; `--whole` shows all."""
+
+CHUNK = 5
+"""Seeds that a process is given at once."""
 
 
 def main() -> int:
@@ -18,35 +25,71 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds, from --first on")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, help="this one only: played twice, and told")
+    parser.add_argument(
+        "--mapping", choices=[rules.name for rules in RULES], help="only seeds of this mapping"
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--whole", action="store_true", help="show the whole history of a failing seed")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failing seed")
     asked = parser.parse_args()
-    with workshop() as folder:
-        if asked.seed is not None:
-            return _replay(asked.seed, folder)
-        return _many(range(asked.first, asked.first + asked.seeds), folder, asked)
+    if asked.seed is not None:
+        return _replay(asked.seed)
+    names = [rules.name for rules in RULES]
+    seeds = [
+        seed
+        for seed in range(asked.first, asked.first + asked.seeds)
+        if asked.mapping in {None, names[seed % len(names)]}
+    ]
+    return _many(seeds, asked)
 
 
-def _many(seeds: range, folder: Path, asked: argparse.Namespace) -> int:
-    began, rests, failed = time.perf_counter(), 0, 0
-    for seed in seeds:
-        verdict = asyncio.run(simulate(seed, folder))
+def _many(seeds: Sequence[int], asked: argparse.Namespace) -> int:
+    began, rests, done, failed = time.perf_counter(), 0, 0, 0
+    for verdict in verdicts(seeds, asked.jobs):
+        done += 1
         rests += verdict.rests
-        if seed % 25 == 24:
-            print(f"… {seed + 1 - seeds.start} seeds", file=sys.stderr, flush=True)
+        if done % 50 == 0:
+            print(f"… {done} seeds", file=sys.stderr, flush=True)
         if verdict.violations:
             failed += 1
             show(verdict, whole=asked.whole)
             if not asked.keep_going:
                 break
     took = time.perf_counter() - began
-    done = seed - seeds.start + 1
-    print(f"{done} seeds, judged {rests} times, {failed} failed, {took:.0f} s ({took / done:.2f} s a seed)")
+    print(
+        f"{done} seeds, judged {rests} times, {failed} failed, {took:.0f} s ({took / max(1, done):.2f} s a seed)"
+    )
     return 1 if failed else 0
 
 
-def _replay(seed: int, folder: Path) -> int:
-    first, second = (asyncio.run(simulate(seed, folder)) for _ in range(2))
+def verdicts(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
+    """Each seed's verdict, in the order of the seeds. Whoever stops asking stops what has not begun yet."""
+    if jobs == 1:
+        with workshop() as folder:
+            for seed in seeds:
+                yield asyncio.run(simulate(seed, folder))
+        return
+    parts = iter([seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)])
+    # Fresh processes: a seed must not depend on what this one has done before.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        running = [pool.submit(_some, part) for part in islice(parts, 2 * jobs)]
+        try:
+            while running:
+                yield from running.pop(0).result()
+                running += [pool.submit(_some, part) for part in islice(parts, 1)]
+        finally:
+            for each in running:
+                each.cancel()
+
+
+def _some(seeds: Sequence[int]) -> list[Verdict]:
+    with workshop() as folder:
+        return [asyncio.run(simulate(seed, folder)) for seed in seeds]
+
+
+def _replay(seed: int) -> int:
+    with workshop() as folder:
+        first, second = (asyncio.run(simulate(seed, folder)) for _ in range(2))
     show(first, whole=True)
     if first.trace != second.trace:
         print(f"the replay differs: {first.trace}, {second.trace}")

@@ -11,6 +11,7 @@ import msgspec
 
 from kreslo.connectors.errors import KresloError
 from tests.simulation.checks import Violation, at_rest, in_the_end
+from tests.simulation.clinic import IdentClinic
 from tests.simulation.clock import EngineClock, WorldClock
 from tests.simulation.crashes import Crash, Crashes, JournalCalls
 from tests.simulation.crm import Crm
@@ -80,10 +81,10 @@ class World:
         self.crashes = Crashes(self.chance, self.tell)
         inner = httpx.ASGITransport(self.crm.app())
         self.network = Network(self.crm.portal, inner, self.clock, self.chance, self.crashes, self.tell)
-        self.source = SimSource(self.mis, self.chance, failing=True)
+        self.source = self._source()
         calls = JournalCalls(self.crashes)
         self.engine = Engine(
-            ready, self.folder, self.source, self.network, self.engine_clock, Random(self.seed), calls
+            ready, self.folder, self.source.opened, self.network, self.engine_clock, Random(self.seed), calls
         )
         self.memory = Memory()
         life = self.life = Life(self.clock, self.mis, self.crm, self.rules, self.life_chance, self.tell)
@@ -98,6 +99,7 @@ class World:
                 self.violations += await in_the_end(self, logs)
         finally:
             await self.engine.drop()
+            self.source.shut()
         return Verdict(
             seed=self.seed,
             rules=self.rules.name,
@@ -108,6 +110,11 @@ class World:
             turns=self.turns,
             rests=self.rests,
         )
+
+    def _source(self) -> SimSource | IdentClinic:
+        if self.rules.source == "ident":
+            return IdentClinic(self.mis, self.folder, self.rules.zone, self.chance)
+        return SimSource(self.mis, self.chance, failing=True)
 
     def _faults(self) -> None:
         self.network.rate = self.chance.choice((0.0, 0.03, 0.1, 0.25))
