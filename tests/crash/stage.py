@@ -10,6 +10,7 @@ import itertools
 import os
 import random
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,12 +24,12 @@ from connectors.ident.sandbox import sandbox as clinic
 from kreslo.cli.setup import set_up
 from kreslo.connectors.contract import Seams, target_connector
 from kreslo.connectors.model import Entity
-from kreslo.connectors.sandboxes import Lead
 from kreslo.connectors.seams import SystemClock, system_chance
 from kreslo.mapping.load import load, resolve
-from kreslo.sandbox.audit import Audit, Moment, audit, rules_of
+from kreslo.sandbox.audit import Audit, audit, rules_of
 from kreslo.sandbox.child import sandbox_process
 from kreslo.sandbox.crm import SandboxCrm, SeenCard
+from kreslo.sandbox.findings import Moment
 from kreslo.sync.opening import build_target
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
@@ -123,6 +124,7 @@ class Stage:
             source_id=bridge.source_id,
             zone=bridge.zone,
             enquiries=bridge.enquiry is not None,
+            campaigns=bridge.campaigns,
         )
         for stage in sorted(self._rules.messages):
             await self._control("POST", "robots", {"stage": stage})
@@ -146,27 +148,32 @@ class Stage:
                 with contextlib.suppress(asyncio.CancelledError):
                     await part
 
-    async def lead(self, lead: Lead) -> None:
-        await self._crm.put_lead(lead)
-
-    async def staff(self, *, every: float) -> None:
-        """Staff write a contact's job title, each `every` seconds or so, and the CRM tells of it by a hook. Goes on until
-        cancelled.
+    async def staff(self, *, every: float, count: int | None = None) -> None:
+        """Staff write a contact's job title, one each `every` seconds, and the CRM tells of it by a hook. Goes on until
+        cancelled, or until there were `count`.
         """
         contacts: list[str] = []
-        for turn in itertools.count():
-            await asyncio.sleep(every * (0.5 + self._chance.random()))
-            if not contacts or turn % _LOOK_EVERY == 0:
+        began, telling = time.monotonic(), set[asyncio.Task[Any]]()
+        for turn in itertools.count() if count is None else range(count):
+            await asyncio.sleep(max(every / 10, began + every * turn - time.monotonic()))
+            while not contacts or turn % _LOOK_EVERY == 0:
                 found = await self._cards()
                 contacts = [card.id for card in found if card.entity is Entity.CONTACT and card.key]
-            if not contacts:
-                continue
+                if contacts:
+                    break
+                await asyncio.sleep(every)
             contact, title = self._chance.choice(contacts), f"job {self._chance.randrange(10**6)}"
             order = {"entity": "contact", "id": int(contact), "fields": {_STAFFS_FIELD[self.crm_name]: title}}
+            # Cancelled in the middle, nobody knows what stands there.
+            self.edits.pop(contact, None)
             await self._control("POST", "staff/edit", order)
             self.edits[contact] = title
             self.hooks += 1
-            await self._control("GET", "hooks")
+            if not telling:
+                # Whoever is told lets the CRM wait; staff do not.
+                task = asyncio.ensure_future(self._control("GET", "hooks"))
+                telling.add(task)
+                task.add_done_callback(telling.discard)
 
     async def status(self) -> dict[str, Any] | None:
         """What the bridge says of itself; None where nobody answers."""

@@ -26,7 +26,6 @@ from tests.soak.verdict import Figures, Sample, broken, shown
 SAMPLE_SECONDS = 2.0
 IMPORT_SECONDS = 1200.0
 REFUSALS = ("limit_violations", "operating_refusals")
-_HOOK_SPARE = 0.9  # staff write a little faster than needed, so that the last hook is not late
 
 
 async def soak(
@@ -39,19 +38,15 @@ async def soak(
         refused = refusals(await stage.stats())
         day, samples = Day(stage.database, seed=1), list[Sample]()
         seconds = minutes * 60
-        parts = [
-            asyncio.ensure_future(sampled(life, stage, samples)),
-            asyncio.ensure_future(stage.staff(every=seconds / hooks * _HOOK_SPARE)),
-        ]
-        try:
-            await day.pass_by(changes, seconds)
-        finally:
-            for part in parts:
-                part.cancel()
-            ends = await asyncio.gather(*parts, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, Exception) and not isinstance(end, asyncio.CancelledError):
-                raise end
+        watching = asyncio.ensure_future(sampled(life, stage, samples))
+        # Staff write a little faster than they need to, so that their last hook is not late.
+        writing = asyncio.ensure_future(stage.staff(every=seconds / hooks * 0.9, count=hooks))
+        await day.pass_by(changes, seconds)
+        await writing
+        watching.cancel()
+        await asyncio.wait({watching})
+        if not watching.cancelled():
+            watching.result()  # it failed before
         drained = await at_rest(life, stage, IMPORT_SECONDS)
         status = await stage.status() or {}
         assert await life.ended(signal.SIGTERM) == 0, story(stage)
@@ -61,10 +56,7 @@ async def soak(
             drained_seconds=drained,
             parked=status["parked"],
             refusals=refusals(stats) - refused,
-            violations=[
-                *await stage.violations(),
-                *([f"staff made {stage.hooks} hooks, not {hooks}"] if stage.hooks < hooks else ()),
-            ],
+            violations=await stage.violations(),
         )
         return {
             "holds": not broken(figures),
