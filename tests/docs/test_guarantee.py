@@ -12,14 +12,14 @@ NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
 COMMANDS = sorted(set(re.findall(r"`make (\w+)", TEXT)))
 
 
-def tests_in(path: str) -> set[str]:
+def functions_in(path: str) -> set[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
 def test_a_test_that_is_named_as_a_proof_is_there(path: str, name: str) -> None:
-    assert name in tests_in(path)
+    assert name in functions_in(path)
 
 
 def test_every_sentence_of_the_promise_has_a_proof() -> None:
