@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connectors.bitrix24.sandbox import batch
+from connectors.bitrix24.sandbox import batch, xml
 from connectors.bitrix24.sandbox.board import shown as board_shown
 from connectors.bitrix24.sandbox.control import control_routes
 from connectors.bitrix24.sandbox.dispatch import CutOffError, Reply, Request, handle, refuse_too_many
@@ -26,13 +26,15 @@ JSON = "application/json; charset=utf-8"
 
 def build_app(portal: Portal) -> ASGIApp:
     rest = _Rest(portal)
-    webhook = Route("/rest/{uid}/{code}/{method}", rest, methods=["GET", "POST"])
+    webhook = Route("/rest/{uid}/{code}/{method:path}", rest, methods=["GET", "POST"])
     application = Route("/rest/{method}", rest, methods=["GET", "POST"])
+    slashed = Route("/rest/{method}/", rest, methods=["GET", "POST"])
     oauth = Route("/oauth/token/", _oauth(portal), methods=["GET", "POST"])
     app = Starlette(
         routes=[
             webhook,
             application,
+            slashed,
             oauth,
             *control_routes(portal),
             *board_routes(lambda: board_shown(portal)),
@@ -71,9 +73,10 @@ class _Rest:
 
     async def _answer(self, http: HttpRequest, scope: Scope, receive: Receive, send: Send) -> None:
         request = await _read(http)
+        as_xml = http.path_params["method"].rstrip("/").endswith(".xml")
         reply = refuse_too_many(self._portal, request)
         if reply is not None:
-            await _response(reply)(scope, receive, send)
+            await _response(reply, as_xml=as_xml)(scope, receive, send)
             return
         names = [request.method]
         if request.method.lower() == "batch":
@@ -89,7 +92,7 @@ class _Rest:
             if fault is not None and slow:
                 await self._portal.clock.sleep(fault.hold)
             if fault is None or slow:
-                await _response(reply)(scope, receive, send)
+                await _response(reply, as_xml=as_xml)(scope, receive, send)
                 return
         await strike(fault, answer_to(fault), scope, receive, send)
 
@@ -112,7 +115,7 @@ async def _read(http: HttpRequest) -> Request:
     return Request(
         user_id=http.path_params.get("uid", str(TECHNICAL_USER)),
         code=http.path_params.get("code", ""),
-        method=http.path_params["method"].removesuffix(".json"),
+        method=http.path_params["method"].rstrip("/").removesuffix(".json").removesuffix(".xml"),
         params=params,
         address=client.host if client else "",
     )
@@ -127,5 +130,7 @@ async def _json(http: HttpRequest) -> dict[str, Any]:
     return dict(php.pairs(sent))
 
 
-def _response(reply: Reply) -> Response:
+def _response(reply: Reply, *, as_xml: bool) -> Response:
+    if as_xml:
+        return Response(xml.encode(reply.body), reply.status, media_type="text/xml; charset=utf-8")
     return Response(php.encode(reply.body), reply.status, media_type=JSON)

@@ -123,6 +123,10 @@ class Dictionaries:
         self._by_code[entity_id, code] = status
         return status
 
+    def remove(self, status: Status) -> None:
+        del self._rows[status.id]
+        del self._by_code[status.entity_id, status.status_id]
+
     def add_category(self, name: str, sort: int) -> Category:
         """A new deal funnel, with the default stages that the portal gives it."""
         category = Category(id=max(self.categories) + 1, name=name, sort=sort)

@@ -20,8 +20,8 @@ async def rest(transport: str) -> AsyncIterator[Rest]:
 
 
 @pytest.fixture
-def portal() -> Build:
+def portal(transport: str) -> Build:
     def build(**switches: Any) -> AbstractAsyncContextManager[Rest]:
-        return opened("in process", {"burst": 10_000, **switches})
+        return opened(transport, {"burst": 10_000, **switches})
 
     return build

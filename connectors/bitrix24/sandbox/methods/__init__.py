@@ -4,6 +4,7 @@ from typing import Any
 
 from connectors.bitrix24.sandbox.calls import Call, Method
 from connectors.bitrix24.sandbox.methods import (
+    activities,
     bindings,
     dictionaries,
     duplicates,
@@ -48,6 +49,7 @@ def _methods(call: Call) -> list[str]:
 def _all() -> dict[str, Method]:
     found = [Method("method.get", "", _method_get), Method("methods", "", _methods)]
     parts: tuple[Any, ...] = (
+        activities,
         bindings,
         dictionaries,
         duplicates,

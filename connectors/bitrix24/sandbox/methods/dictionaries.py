@@ -11,6 +11,7 @@ from kreslo.connectors.sandboxing import php
 
 _CODE_LENGTH = 21
 _WORDS = {"": "process", "S": "success", "F": "failure"}
+_SEMANTIC_INFO = {"START_FIELD": "NEW", "FINAL_SUCCESS_FIELD": "WON", "FINAL_UNSUCCESS_FIELD": "LOSE"}
 _ENTITIES = {
     "STATUS",
     "SOURCE",
@@ -30,6 +31,9 @@ def methods() -> list[Method]:
         Method("crm.status.list", "crm", _statuses),
         Method("crm.status.add", "crm", _add_status),
         Method("crm.status.update", "crm", _update_status),
+        Method("crm.status.get", "crm", lambda call: status_row(_existing(call))),
+        Method("crm.status.delete", "crm", _delete_status),
+        Method("crm.status.entity.types", "crm", _entity_types),
     ]
 
 
@@ -124,12 +128,39 @@ def _add_status(call: Call) -> int:
     return row.id
 
 
-def _update_status(call: Call) -> bool:
-    """Name, order and colour; the code and what the stage means stay."""
+def _existing(call: Call) -> Status:
     status_id = php.integer(call.legacy("id"))
     row = next((row for row in call.portal.dictionaries.rows() if row.id == status_id), None)
     if row is None:
         raise crm_error("Status is not found.")
+    return row
+
+
+def _delete_status(call: Call) -> bool:
+    """The portal's own entries stay."""
+    row = _existing(call)
+    if row.system:
+        raise crm_error("Системный элемент нельзя удалить")
+    call.portal.dictionaries.remove(row)
+    return True
+
+
+def _entity_types(call: Call) -> list[dict[str, Any]]:
+    """The dictionaries that there are; those of stages say by what their codes begin."""
+    funnels = [row for row in call.portal.dictionaries.categories.values() if row.id]
+    stages = [("STATUS", "Статусы", ""), ("DEAL_STAGE", "Стадии сделки", "")]
+    stages += [(f"DEAL_STAGE_{row.id}", f"Стадии сделки ({row.name})", f"C{row.id}") for row in funnels]
+    found: list[dict[str, Any]] = [
+        {"ID": code, "NAME": name, "PREFIX": prefix, "SEMANTIC_INFO": _SEMANTIC_INFO}
+        for code, name, prefix in stages
+    ]
+    others = sorted(_ENTITIES - {"STATUS"})
+    return found + [{"ID": code, "NAME": code, "SEMANTIC_INFO": []} for code in others]
+
+
+def _update_status(call: Call) -> bool:
+    """Name, order and colour; the code and what the stage means stay."""
+    row = _existing(call)
     fields = dict(php.pairs(call.array("fields")))
     if name := php.text(fields.get("NAME")).strip():
         row.name = name

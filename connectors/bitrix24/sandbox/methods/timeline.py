@@ -43,11 +43,12 @@ def _add_comment(call: Call) -> int:
     author = php.integer(sent.get("AUTHOR_ID")) or call.user_id
     row = {"ID": comment_id, "ENTITY_ID": card.id, "ENTITY_TYPE": kind.word, "CREATED": call.portal.now()}
     call.portal.comments.append({**row, "COMMENT": php.text(sent["COMMENT"]), "AUTHOR_ID": author})
-    _stirred(call, card)
+    stirred(call, card)
     return comment_id
 
 
-def _stirred(call: Call, card: Card) -> None:
+def stirred(call: Call, card: Card) -> None:
+    """Something happened on the card's timeline."""
     with call.portal.store(card.kind).changing(card):
         card.fields.update({"LAST_ACTIVITY_TIME": call.portal.now(), "LAST_ACTIVITY_BY": call.user_id})
 
@@ -66,11 +67,12 @@ def _comments(call: Call) -> Answer:
     )
     rows = ordered(rows, call.array("order") or {"ID": "ASC"}, integers=_INTEGERS)
     page, total, following = paged(rows, call, legacy=True)
-    shown = [selected({**_texts(row, call), "FILES": {}}, call.array("select")) for row in page]
+    shown = [selected({**shown_row(row, call), "FILES": {}}, call.array("select")) for row in page]
     return Answer(shown, total, following)
 
 
-def _texts(row: dict[str, Any], call: Call) -> dict[str, Any]:
+def shown_row(row: dict[str, Any], call: Call) -> dict[str, Any]:
+    """All scalars as texts, instants by the server's clock."""
     return {
         code: value
         if value is None
@@ -115,7 +117,7 @@ def _add_todo(call: Call) -> dict[str, int]:
             "LAST_UPDATED": now,
         }
     )
-    _stirred(call, card)
+    stirred(call, card)
     return {"id": todo_id}
 
 
@@ -125,4 +127,4 @@ def _activities(call: Call) -> Answer:
     )
     rows = ordered(rows, call.array("order") or {"ID": "ASC"}, integers=_INTEGERS)
     page, total, following = paged(rows, call, legacy=True)
-    return Answer([selected(_texts(row, call), call.array("select")) for row in page], total, following)
+    return Answer([selected(shown_row(row, call), call.array("select")) for row in page], total, following)
