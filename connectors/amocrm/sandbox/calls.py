@@ -57,9 +57,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return {"self": {"href": f"{self.base}/api/v4/{path}"}}
 
     def asked_with(self) -> set[str]:
-        given = self.query.get("with", "")
-        words = given if isinstance(given, list) else php.text(given).split(",")
-        return {php.text(word).strip() for word in words}
+        """A comma list, or an array of words."""
+        return {
+            word.strip()
+            for one in php.members(self.query.get("with", ""))
+            for word in php.text(one).split(",")
+        }
 
     def filter(self) -> dict[str, Any]:
         return dict(php.pairs(self.query.get("filter")))

@@ -54,11 +54,24 @@ class Field(msgspec.Struct, kw_only=True):
         return next((option for option in self.options if getattr(option, name) == given), None)
 
 
+class FieldGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A tab of a card; a field names its own by `group_id`."""
+
+    id: str
+    name: str
+    sort: int
+    is_predefined: bool = False
+
+
+MAIN_GROUP = FieldGroup(id="default", name="Основное", sort=1, is_predefined=True)
+
+
 class Fields:
-    """The fields of all kinds; ids are unique across them."""
+    """The fields of all kinds; ids are unique across them. `groups`: by kind, by id."""
 
     def __init__(self) -> None:
         self._by_id: dict[int, Field] = {}
+        self.groups = {kind: {MAIN_GROUP.id: MAIN_GROUP} for kind in Kind}
         self._next_field = 1_450_000
         self._next_option = 770_000
         for kind in (Kind.CONTACT, Kind.COMPANY):

@@ -10,10 +10,12 @@ from connectors.amocrm.sandbox.methods import (
     complex_add,
     custom_fields,
     events,
+    field_groups,
     links,
     notes,
     pipelines,
     statuses,
+    tags,
     tasks,
     unsorted,
     users,
@@ -26,10 +28,12 @@ ALL: tuple[Method, ...] = (
     *complex_add.METHODS,
     *custom_fields.METHODS,
     *events.METHODS,
+    *field_groups.METHODS,
     *links.METHODS,
     *notes.METHODS,
     *pipelines.METHODS,
     *statuses.METHODS,
+    *tags.METHODS,
     *tasks.METHODS,
     *unsorted.METHODS,
     *users.METHODS,
@@ -37,7 +41,13 @@ ALL: tuple[Method, ...] = (
     *cards.METHODS,
 )
 
-_PLACES = {"kind": "leads|contacts|companies", "category": "forms|sip", "uid": r"[\w-]+", "pin": "pin|unpin"}
+_PLACES = {
+    "kind": "leads|contacts|companies",
+    "category": "forms|sip",
+    "uid": r"[\w-]+",
+    "pin": "pin|unpin",
+    "group": r"\w+",
+}
 
 
 def _pattern(path: str) -> re.Pattern[str]:
