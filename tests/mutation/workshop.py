@@ -77,6 +77,7 @@ class Workshop:
         self._report = report
         self._scratch = scratch
         self._took: list[float] = []
+        self._killers: dict[int, None] = {}
 
     def pytest_configure(self) -> None:
         """The same made-up examples each time, and no time spent on making a failure small."""
@@ -116,13 +117,20 @@ class Workshop:
     def _wait(self, running: dict[int, Mutant]) -> None:
         pid, status = os.wait()
         mutant = running.pop(pid)
+        killer = self._scratch / str(pid)
+        if killer.exists():
+            number = int(killer.read_text())
+            self._killers = {number: None} | {each: None for each in self._killers if each != number}
+            killer.unlink()
         self._report(mutant, KILLED if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
 
     def _chosen(self, mutant: Mutant, covered: dict[int, set[int]]) -> list[int]:
-        """The tests that pass over the mutant's lines, or over its module, the quick ones first."""
+        """The tests that pass over the mutant's lines, or over its module: those that killed others last, then the quick."""
         lines: Iterable[int] = mutant.lines if mutant.owner else covered
         found = set().union(*(covered.get(line, set()) for line in lines))
-        return sorted(found, key=lambda number: (round(self._took[number], 2), number))
+        known = [number for number in self._killers if number in found]
+        rest = found - set(known)
+        return [*known, *sorted(rest, key=lambda number: (round(self._took[number], 2), number))]
 
     def _exchanged(
         self, session: pytest.Session, module: Module, mutant: Mutant, chosen: Sequence[int]
@@ -130,7 +138,11 @@ class Workshop:
         def work() -> int:
             mutant.plant()
             exchange(sys.modules[module.name], mutant.owner, compile_of(module))
-            return KILLED if any_fails(session, [session.items[number] for number in chosen]) else SURVIVED
+            failed = failing(session, [session.items[number] for number in chosen])
+            if failed is None:
+                return SURVIVED
+            (self._scratch / str(os.getpid())).write_text(str(chosen[failed]))
+            return KILLED
 
         return work
 
@@ -164,9 +176,9 @@ class Workshop:
             for number, item in enumerate(session.items):
                 begun = time.process_time()
                 with _Trace(names, measured.covered, number):
-                    failed = any_fails(session, [item])
+                    failed = failing(session, [item])
                 measured.took.append(time.process_time() - begun)
-                if failed:
+                if failed is not None:
                     measured.failed = item.nodeid
                     break
             answer.write_bytes(msgspec.json.encode(measured))
@@ -181,14 +193,14 @@ class Workshop:
         return found
 
 
-def any_fails(session: pytest.Session, items: Sequence[pytest.Item]) -> bool:
-    """Runs tests until one fails."""
+def failing(session: pytest.Session, items: Sequence[pytest.Item]) -> int | None:
+    """Runs tests until one fails: its place."""
     for number, item in enumerate(items):
         following = items[number + 1] if number + 1 < len(items) else None
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return True
-    return False
+            return number
+    return None
 
 
 def compile_of(module: Module) -> types.CodeType:
