@@ -11,6 +11,7 @@ import pytest
 from connectors.amocrm import connector as amocrm
 from connectors.amocrm.sandbox.cards import Kind
 from connectors.amocrm.sandbox.fields import Field, Option
+from connectors.amocrm.sandbox.switches import UNVERIFIED
 from kreslo.connectors.contract import Target
 from kreslo.connectors.errors import ConfigurationError, ErrorKind, LimitError, PermissionDeniedError
 from kreslo.connectors.model import (
@@ -103,6 +104,18 @@ class TestAmocrmTargetWithPaidFilters(TestAmocrmTarget):
         "missing_patch": "not_found",
         "search_lag": 20.0,
     }
+
+
+def _contract_under(switches: dict[str, Any]) -> None:
+    """A suite of its own, under the switches' names."""
+    words = "_".join(f"{key}_{value}" for key, value in switches.items())
+    name = "TestAmocrmUnder_" + "".join(letter if letter.isalnum() else "_" for letter in words)
+    body = {"switches": switches, "pytestmark": [pytest.mark.exhaustive]}
+    globals()[name] = type(name, (TestAmocrmTarget,), body)
+
+
+for _switches in UNVERIFIED:
+    _contract_under(_switches)
 
 
 @pytest.fixture
