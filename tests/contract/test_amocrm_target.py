@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import structlog
 
 from connectors.amocrm import connector as amocrm
 from connectors.amocrm.sandbox.cards import Kind
@@ -36,6 +37,7 @@ from kreslo.connectors.model import (
     Semantic,
     UpdateCard,
 )
+from kreslo.connectors.noticing import Noticing
 from kreslo.connectors.testing import TargetContract, TargetRig, open_rig
 
 PHONE, OTHER = "+79001234567", "+79007654321"
@@ -672,6 +674,27 @@ async def test_a_token_that_ends_within_thirty_days_is_told_of(rig: TargetRig) -
             await target.close()
         assert [problem.fatal for problem in problems] == [False] * told
         assert all("истекает" in problem.message for problem in problems)
+
+
+async def test_the_end_of_a_token_is_in_the_log_once_a_day_and_among_the_notices(rig: TargetRig) -> None:
+    made = await rig.control("POST", "tokens", {"seconds": 29 * 86_400})
+    target = rig.build(token=made["token"])
+    try:
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                await target.catalog()
+                await target.events(rig.clock.now())
+            assert [entry["event"] for entry in logs].count("amocrm_notice") == 1
+            rig.clock.advance(86_400)
+            await target.events(rig.clock.now())
+        told = [entry for entry in logs if entry["event"] == "amocrm_notice"]
+        assert [entry["log_level"] for entry in told] == ["warning", "warning"]
+        assert isinstance(target, Noticing)
+        assert target.notices() == [told[1]["message"]]
+        assert "осталось дней: 28" in told[0]["message"]
+        assert "осталось дней: 27" in told[1]["message"]
+    finally:
+        await target.close()
 
 
 @pytest.mark.parametrize("switches", [{"admin": False}, {"external": True}])
