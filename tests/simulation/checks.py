@@ -10,9 +10,9 @@ import msgspec
 from kreslo.journal.model import Priority
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef, ref_of
 from tests.simulation import oracle
-from tests.simulation.crm import CardView
 from tests.simulation.logs import LogBook
 from tests.simulation.oracle import Line, Stand
+from tests.simulation.views import CardView, visit_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -43,6 +43,9 @@ class Scene:
         for card in self.cards:
             if card.key:
                 self.by_key[card.key].append(card)
+        self.of_visit: dict[str, list[CardView]] = defaultdict(list)
+        for card in self.deals.values():
+            self.of_visit[card.visit].append(card)
         self.patients = {each.id: each for each in world.mis.patients()}
         self.gone = {ref.id for ref in world.mis.deleted if ref.id in world.memory.carded}
         vanished = [each for each in world.mis.deleted.values() if each.id in self.gone]
@@ -67,12 +70,10 @@ class Scene:
         """The living cards of a visit: those that were not closed for another one of the same visit. A card that was
         closed once lives again when its visit stands for itself after all.
         """
-        found = [
-            card for member in line.members for card in self.by_key.get(f"ident/appointment/{member}", ())
-        ]
+        found = [card for member in line.members for card in self.of_visit.get(member, ())]
         living = [card for card in found if not any(SUPERSEDED in note for note in card.notes)]
         deleted = {act.value for act in self.acts if act.kind == "delete"}
-        gone = deleted & {f"ident/appointment/{member}" for member in line.members}
+        gone = deleted & set(line.members)
         return living or ([] if gone else found)
 
     def did(self, *kinds: str, entity: str = "", card: str = "") -> bool:
@@ -103,9 +104,7 @@ def _visits(scene: Scene) -> Iterator[Violation]:
             yield Violation("one card a visit", f"{about} has cards {', '.join(card.id for card in cards)}")
             continue
         if not cards:
-            if _card_expected(scene, line) and not deleted & {
-                f"ident/appointment/{each}" for each in line.members
-            }:
+            if _card_expected(scene, line) and not deleted & set(line.members):
                 yield Violation("one card a visit", f"{about} has none")
             continue
         card = cards[0]
@@ -261,6 +260,8 @@ def _leads(scene: Scene) -> Iterator[Violation]:
     leads = [card for card in scene.cards if card.entity == "lead"]
     ours: Counter[str] = Counter()
     anyhow: set[str] = set()
+    for card in scene.deals.values():
+        anyhow |= set(card.phones)  # where the lead itself became the visit's card
     for card in leads:
         anyhow |= set(card.phones)
         if card.key.startswith("ident/enquiry/") and card.semantic == "P":
@@ -280,7 +281,7 @@ def _messages(scene: Scene) -> Iterator[Violation]:
     sent: Counter[tuple[str, str, datetime | None]] = Counter()
     for message in scene.world.crm.messages:
         card = scene.deals.get(message.card)
-        visit = scene.visits.get(card.key.rpartition("/")[2]) if card else None
+        visit = scene.visits.get(card.visit) if card else None
         if message.ours and visit is not None:
             sent[visit.patient_id, message.stage, message.starts_at] += 1
     for (patient, stage, starts_at), count in sent.items():
@@ -309,7 +310,7 @@ def _remember(scene: Scene) -> None:
     for line in scene.lines:
         for card in scene.cards_of(line):
             memory.carded.update(line.members)
-            memory.keyed.add(card.key.rpartition("/")[2])
+            memory.keyed.update([card.visit] if visit_of(card.key) else line.members)
             memory.stands[card.id] = Stand(
                 stage=card.stage,
                 phase="cancelled" if line.vanished else oracle.phase(line.last, scene.now, scene.rules),
@@ -320,14 +321,9 @@ def _remember(scene: Scene) -> None:
 async def in_the_end(world: "World", logs: LogBook) -> list[Violation]:
     """Holds when calm has come and all is settled."""
     found = [*_accounted(world)]
-    secrets = [world.crm.portal.switches.preset and "s4ndb0xkreslo0code"]
-    found += [Violation("no secret in a log", line) for line in logs.leaks(secrets)]
-    stats = world.crm.portal.stats
-    if stats.violations or stats.operating_refusals:
-        about = (
-            f"{stats.violations} requests and {stats.operating_refusals} commands above the portal's limits"
-        )
-        found.append(Violation("no limit exceeded", about))
+    found += [Violation("no secret in a log", line) for line in logs.leaks(list(world.crm.secrets))]
+    if excess := world.crm.excess(world.network.most_a_second):
+        found.append(Violation("no limit exceeded", excess))
     return found or await _quiet(world)
 
 

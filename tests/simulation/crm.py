@@ -2,10 +2,9 @@
 
 import copy
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
-import msgspec
+import httpx
 from starlette.types import ASGIApp
 
 from connectors.bitrix24.sandbox import sandbox, staff
@@ -18,43 +17,36 @@ from connectors.bitrix24.sandbox.staff import Order
 from kreslo.connectors.sandboxes import Lead
 from kreslo.connectors.seams import Clock
 from tests.simulation.rules import FUNNEL, Rules
+from tests.simulation.views import CardView, Message, visit_of
 
 KEY_FIELD = "UF_CRM_KRESLO_KEY"
+WRITES = (b".add", b".update", b".import", b".set", b".delete")
 WEBHOOK = sandbox.settings("http://127.0.0.1:1")["webhook"]
 
 
-class CardView(msgspec.Struct, frozen=True, kw_only=True):
-    """A card as staff see it. `named`: fields by title, and by code where they have none of their own."""
+class BitrixCrm:
+    """See `Crm`."""
 
-    entity: str
-    id: str
-    key: str
-    stage: str = ""
-    semantic: str = ""
-    contacts: tuple[str, ...] = ()
-    lead: str = ""
-    phones: tuple[str, ...] = ()
-    fields: dict[str, Any] = {}
-    notes: tuple[str, ...] = ()
-    ours: bool = False
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What the CRM's robot wrote to a patient: of which visit time, and whose act made it."""
-
-    card: str
-    stage: str
-    at: datetime
-    starts_at: datetime | None
-    ours: bool
-    contacts: tuple[str, ...]
-
-
-class Crm:
-    """`messages`: see Message. `writes`: how often our user changed anything."""
+    struck = (
+        ("refused", 3),
+        ("before", 3),
+        ("after", 6),
+        ("late", 4),
+        ("part", 4),
+        ("503", 2),
+        ("429", 1),
+        ("500", 1),
+        ("502html", 2),
+        ("504html", 1),
+    )
+    latest = 58.0
+    """A portal cuts a request off at 60 seconds: what it has not done by then it never does."""
+    cannot: frozenset[str] = frozenset()
+    secrets = ("s4ndb0xkreslo0code",)
 
     def __init__(self, portal: Portal, rules: Rules) -> None:
         self.portal = portal
+        self.faults = portal.faults
         self.messages: list[Message] = []
         portal.messages = _Messages(self)
         for phase in rules.messages:
@@ -69,12 +61,24 @@ class Crm:
         )
 
     @classmethod
-    def copied(cls, template: Portal, clock: Clock, rules: Rules) -> "Crm":
+    def copied(cls, template: Portal, clock: Clock, rules: Rules) -> "BitrixCrm":
         """The portal as `setup` left it, with a clock of this world."""
         return cls(copy.deepcopy(template, {id(template.clock): clock}), rules)
 
     def app(self) -> ASGIApp:
         return build_app(self.portal)
+
+    def writes(self, request: httpx.Request, body: bytes) -> bool:
+        said = body if request.url.path.endswith("/batch") else request.url.path.encode()
+        return any(word in said for word in WRITES)
+
+    def excess(self, most_a_second: int) -> str:
+        stats = self.portal.stats
+        if not (stats.violations or stats.operating_refusals):
+            return ""
+        return (
+            f"{stats.violations} requests and {stats.operating_refusals} commands above the portal's limits"
+        )
 
     def cards(self) -> list[CardView]:
         notes: dict[tuple[str, int], list[str]] = {}
@@ -93,6 +97,7 @@ class Crm:
             entity=kind.word,
             id=str(card.id),
             key=card.fields.get(KEY_FIELD) or "",
+            visit=visit_of(card.fields.get(KEY_FIELD) or ""),
             stage=stage.name if stage else "",
             semantic=stage.semantic if stage else "",
             contacts=tuple(str(link.contact_id) for link in card.contacts),
@@ -152,7 +157,7 @@ class Crm:
 class _Messages(list[dict[str, Any]]):
     """The portal's list, which tells the world of each message as it goes out."""
 
-    def __init__(self, crm: Crm) -> None:
+    def __init__(self, crm: BitrixCrm) -> None:
         super().__init__()
         self._crm = crm
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine as SqlEngine
 
-from connectors.bitrix24.sandbox import sandbox
-from connectors.bitrix24.sandbox.portal import Portal
+from connectors.amocrm.sandbox import sandbox as amocrm_sandbox
+from connectors.bitrix24.sandbox import sandbox as bitrix24_sandbox
 from kreslo.connectors.contract import Seams, Source, Target, target_connector
 from kreslo.connectors.model import Event
 from kreslo.connectors.sandboxes import SandboxPlan
@@ -24,10 +24,12 @@ from kreslo.mapping.model import Bridge
 from kreslo.sync.bridge import BridgeRun
 from kreslo.sync.opening import build_target
 from kreslo.sync.reconciling import Reconciler
+from tests.simulation.amo import SETTINGS, AmoCrm
 from tests.simulation.clock import EngineClock, WorldClock
 from tests.simulation.crashes import Crash, JournalCalls
-from tests.simulation.crm import WEBHOOK
+from tests.simulation.crm import WEBHOOK, BitrixCrm
 from tests.simulation.rules import Rules
+from tests.simulation.views import Crm
 
 KEY = b"simulation" + b"0" * 22
 
@@ -35,13 +37,18 @@ KEY = b"simulation" + b"0" * 22
 class Prepared:
     """What is the same in all worlds of one mapping: made once, then copied."""
 
-    def __init__(self, mapping: MappingFile, bridge: Bridge, portal: Portal, journal: bytes) -> None:
+    def __init__(self, mapping: MappingFile, bridge: Bridge, state: Any, journal: bytes) -> None:
         self.mapping = mapping
         self.bridge = bridge
-        self.portal = portal
         self.journal = journal
+        self._state = state
         self._connector = target_connector(mapping.target.connector)
         self._options = self._connector.options.model_validate(mapping.target.options)
+
+    def crm(self, clock: WorldClock, rules: Rules) -> Crm:
+        """The CRM as `setup` left it."""
+        made: Crm = (AmoCrm if rules.target == "amocrm" else BitrixCrm).copied(self._state, clock, rules)
+        return made
 
     def target(self, seams: Seams) -> Target:
         return self._connector.build(self._options, seams)
@@ -55,20 +62,27 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
         mapping = load_text(
             rules.text(),
             f"{rules.name}.yaml",
-            environ={"SIM_CLINIC": "sqlite:///clinic.db", "SIM_WEBHOOK": WEBHOOK},
+            environ={
+                "SIM_CLINIC": "sqlite:///clinic.db",
+                "SIM_WEBHOOK": WEBHOOK,
+                "SIM_ACCOUNT": SETTINGS["address"],
+                "SIM_TOKEN": SETTINGS["token"],
+                "SIM_STATE": str(folder),
+            },
         )
         clock = WorldClock()
+        sandbox = amocrm_sandbox if rules.target == "amocrm" else bitrix24_sandbox
         app: Any = sandbox.build(SandboxPlan(clock=clock, switches={}))
         seams = Seams(clock=clock, chance=Random(1), transport=httpx.ASGITransport(app))
         target = build_target(mapping, seams)
         await target.setup(mapping.needed(), dry_run=False)
         bridge = resolve(mapping, await target.catalog())
         await target.close()
-        portal: Portal = app.state.portal
+        state: Any = app.state.account if rules.target == "amocrm" else app.state.portal
         path = folder / "empty.db"
         path.unlink(missing_ok=True)
         Journal.open(f"sqlite:///{path}", key=KEY).close()
-        _prepared[rules.name] = Prepared(mapping, bridge, portal, path.read_bytes())
+        _prepared[rules.name] = Prepared(mapping, bridge, state, path.read_bytes())
     return _prepared[rules.name]
 
 

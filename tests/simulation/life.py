@@ -22,9 +22,9 @@ from kreslo.records import (
     ref_of,
 )
 from tests.simulation.clock import WorldClock
-from tests.simulation.crm import CardView, Crm
 from tests.simulation.mis import Mis
 from tests.simulation.rules import CLAIM_STAGE, PROTECTED, RESCHEDULE_REASON, Rules
+from tests.simulation.views import CardView, Crm
 
 DOCTORS = (Doctor("1", "Сидорова Анна Петровна", "Терапевт"), Doctor("2", "Котов Пётр Ильич", "Ортопед"))
 _PEOPLE = (
@@ -357,7 +357,7 @@ class Life:
         self._did("type", "contact", made, f"{surname} {name}")
 
     def _cards(self, entity: str) -> list[CardView]:
-        return [card for card in self._crm.cards() if card.entity == entity and card.key]
+        return [card for card in self._crm.cards() if card.entity == entity and (card.key or card.visit)]
 
     def _drag(self) -> None:
         deals = self._cards("deal")
@@ -385,7 +385,7 @@ class Life:
 
     def _relink(self) -> None:
         deals, contacts = self._cards("deal"), self._cards("contact")
-        if deals and contacts:
+        if deals and contacts and "relink" not in self._crm.cannot:
             card, other = self._chance.choice(deals), self._chance.choice(contacts)
             self._crm.relink(card.id, [other.id])
             self._did("relink", "deal", card.id, other.id)
@@ -395,7 +395,7 @@ class Life:
         if deals:
             card = self._chance.choice(deals)
             self._crm.delete("deal", card.id)
-            self._did("delete", "deal", card.id, card.key)
+            self._did("delete", "deal", card.id, card.visit)
 
     def _merge_contacts(self) -> None:
         contacts = self._cards("contact")

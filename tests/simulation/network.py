@@ -1,51 +1,38 @@
 """The network between engine and CRM: slow, lossy, and sometimes late."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable
 from random import Random
 
 import httpx
 
-from connectors.bitrix24.sandbox.portal import Portal
 from kreslo.connectors.sandboxing.faults import Fault
 from tests.simulation.clock import WorldClock
 from tests.simulation.crashes import Crash, Crashes
-
-LATEST = 58.0
-"""A portal cuts a request off at 60 seconds: what it has not done by then it never does."""
+from tests.simulation.crm import WRITES
+from tests.simulation.views import Crm
 
 _BLACKOUT = 0.3
 """How many times as often as a fault the CRM goes away altogether."""
 
-FAULTS: tuple[tuple[str, int], ...] = (
-    ("refused", 3),
-    ("before", 3),
-    ("after", 6),
-    ("late", 4),
-    ("part", 4),
-    ("503", 2),
-    ("429", 1),
-    ("500", 1),
-    ("502html", 2),
-    ("504html", 1),
-)
-
 
 class Network(httpx.AsyncBaseTransport):
-    """`rate`: how often a request meets a fault; `down_until`: nobody answers before that monotonic instant. `trace`: a digest of all that was said and when; `writes`: requests that could
-    change something.
+    """`rate`: how often a request meets a fault; `down_until`: nobody answers before that monotonic instant. `trace`: a
+    digest of all that was said and when; `writes`: requests that could change something; `most_a_second`: requests
+    that were sent within one.
     """
 
     def __init__(
         self,
-        portal: Portal,
+        crm: Crm,
         inner: httpx.AsyncBaseTransport,
         clock: WorldClock,
         chance: Random,
         crashes: Crashes,
         tell: Callable[[str], None],
     ) -> None:
-        self._portal = portal
+        self._crm = crm
         self._inner = inner
         self._clock = clock
         self._chance = chance
@@ -56,12 +43,15 @@ class Network(httpx.AsyncBaseTransport):
         self.trace = hashlib.sha256()
         self.requests = 0
         self.writes = 0
+        self.most_a_second = 0
+        self._second: deque[float] = deque()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         self.requests += 1
-        self.writes += _writes(request, body)
+        self.writes += self._crm.writes(request, body)
         self.trace.update(f"{self._clock.monotonic():.3f} {request.url.path} ".encode() + body)
+        self._count(self._clock.monotonic())
         await self._clock.sleep(0.03 + self._chance.random() * 0.3)
         self._crashes.point("before a request")
         try:
@@ -86,25 +76,31 @@ class Network(httpx.AsyncBaseTransport):
             self._late(request, body)
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
         if fault == "part":
-            self._portal.faults.add(Fault(kind="cut", commands=self._chance.randrange(4)))
+            self._crm.faults.add(Fault(kind="cut", commands=self._chance.randrange(4)))
         elif fault == "after":
-            self._portal.faults.add(Fault(kind="lose"))
+            self._crm.faults.add(Fault(kind="lose"))
         elif fault:
             when = (
                 "after"
                 if fault in {"500", "502html", "504html"} and self._chance.random() < 0.5
                 else "before"
             )
-            self._portal.faults.add(Fault(kind=fault, when=when))
+            self._crm.faults.add(Fault(kind=fault, when=when))
         response = await self._inner.handle_async_request(request)
         await self._clock.sleep(self._chance.random() * 0.2)
         self._crashes.point("after a request")
         return response
 
+    def _count(self, now: float) -> None:
+        self._second.append(now)
+        while self._second[0] <= now - 1.0:
+            self._second.popleft()
+        self.most_a_second = max(self.most_a_second, len(self._second))
+
     def _fault(self) -> str:
         if self._chance.random() >= self.rate:
             return ""
-        kinds, weights = zip(*FAULTS, strict=True)
+        kinds, weights = zip(*self._crm.struck, strict=True)
         return str(self._chance.choices(kinds, weights)[0])
 
     def _late(self, request: httpx.Request, body: bytes) -> None:
@@ -114,20 +110,14 @@ class Network(httpx.AsyncBaseTransport):
             self._tell(f"network: now {_what(request, body)} arrives")
             await self._inner.handle_async_request(again)
 
-        self._clock.plan(3.0 + self._chance.random() * (LATEST - 3.0), deliver)
-
-
-_WRITES = (b".add", b".update", b".import", b".set", b".delete")
-
-
-def _writes(request: httpx.Request, body: bytes) -> bool:
-    said = body if request.url.path.endswith("/batch") else request.url.path.encode()
-    return any(word in said for word in _WRITES)
+        self._clock.plan(3.0 + self._chance.random() * (self._crm.latest - 3.0), deliver)
 
 
 def _what(request: httpx.Request, body: bytes) -> str:
+    if "/api/v4/" in request.url.path:
+        return f"{request.method} {request.url.path.removeprefix('/api/v4/')}"
     name = request.url.path.rsplit("/", 1)[-1]
     if name != "batch":
         return name
-    words = [word for word in _WRITES if word in body]
+    words = [word for word in WRITES if word in body]
     return f"batch of {', '.join(word.decode() for word in words) or 'reads'}"

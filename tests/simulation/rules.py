@@ -17,7 +17,7 @@ LATE_HOURS = 2
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
-    nowhere) or "ident" (the real source on iDent's tables). `late`: seconds, one of which the MIS takes to commit.
+    nowhere) or "ident" (the real source on iDent's tables). `target`: the CRM. `late`: seconds, one of which the MIS takes to commit.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     family: bool = False
     zone: str = "Europe/Moscow"
     source: str = "made"
+    target: str = "bitrix24"
     late: tuple[float, ...] = (0.0, 0.0, 0.0, 2.0, 45.0)
     start: datetime = START
 
@@ -37,9 +38,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         for phase, stage in self.stages.items():
             at = f', at: "{self.tomorrow_at}:00"' if phase == "tomorrow" else ""
             message = ", message: true" if phase in self.messages else ""
-            lines.append(f'    {phase}: {{stage: "{stage}"{at}{message}}}')
+            # Of stages that close a deal amoCRM has two: completed and cancelled.
+            still_open = ", semantic: open" if self.target == "amocrm" and phase == "no_show" else ""
+            lines.append(f'    {phase}: {{stage: "{stage}"{at}{message}{still_open}}}')
         family = "family: {by: guardian, phone_on_child: false}" if self.family else ""
+        crm = _AMOCRM if self.target == "amocrm" else _BITRIX24
         return _TEXT.format(
+            **crm,
             stages="\n".join(lines),
             family=family,
             unseen=str(self.cancelled_unseen).lower(),
@@ -78,7 +83,35 @@ RULES = (
         source="ident",
         late=(0.0, 0.0, 2.0, 45.0, 240.0),
     ),
+    Rules(name="amocrm", stages=_ALL, messages=frozenset({"tomorrow"}), target="amocrm", family=True),
 )
+
+_BITRIX24 = {
+    "target": '{connector: bitrix24, webhook: "${SIM_WEBHOOK}"}',
+    "person": """    LAST_NAME: patient.surname
+    NAME: patient.name
+    BIRTHDATE: {value: patient.birth_date, never_clear: true}""",
+    "claim": """    from: {leads: ["Записан на консультацию"]}
+    mode: link
+    copy: [SOURCE_ID, UTM_SOURCE]""",
+    "deal": """    OPPORTUNITY: {value: appointment.amount, when: appointment.status == "completed"}
+    SOURCE_DESCRIPTION: {value: appointment.source, mode: fill}""",
+    "into": "leads",
+    "booked": '{stage: "Пациент уже записан", semantic: lost}',
+    "caller": "NAME",
+}
+_AMOCRM = {
+    "target": '{connector: amocrm, address: "${SIM_ACCOUNT}", token: "${SIM_TOKEN}", state: "${SIM_STATE}"}',
+    "person": """    name: patient.full_name
+    "Дата рождения": {value: patient.birth_date, never_clear: true}""",
+    "claim": """    from: {funnel: "Лиды", stages: ["Записан на консультацию"]}
+    mode: move""",
+    "deal": """    price: {value: appointment.amount, when: appointment.status == "completed"}
+    "Номер записи": appointment.id""",
+    "into": '{funnel: "Лиды"}',
+    "booked": '"Пациент уже записан"',
+    "caller": "CONTACT_NAME",
+}
 
 _TEXT = """
 bridge: sim
@@ -89,17 +122,15 @@ source:
   database: "${{SIM_CLINIC}}"
   timezone: {zone}
   every: 5s
-target: {{connector: bitrix24, webhook: "${{SIM_WEBHOOK}}"}}
+target: {target}
 horizon: {{past: 30d, future: 365d}}
 
 contact:
   scope: horizon
   {family}
   fields:
-    LAST_NAME: patient.surname
-    NAME: patient.name
+{person}
     PHONE: {{value: patient.phones, mode: add}}
-    BIRTHDATE: {{value: patient.birth_date, never_clear: true}}
     "Номер медкарты": patient.card_number
     "Ближайший визит": next_visit.starts_at
 
@@ -112,30 +143,27 @@ appointment:
   status: {{reschedule_reasons: ["Перенос"], no_show_after: 2h}}
   rebook: {{window: 24h, same: doctor}}
   claim:
-    from: {{leads: ["Записан на консультацию"]}}
     within: 60d
     late: 2h
-    mode: link
-    copy: [SOURCE_ID, UTM_SOURCE]
+{claim}
   rescheduled_task: {{text: "Подобрать новое время", after: 1h}}
   cancelled_unseen: {unseen}
   fields:
-    OPPORTUNITY: {{value: appointment.amount, when: appointment.status == "completed"}}
-    SOURCE_DESCRIPTION: {{value: appointment.source, mode: fill}}
+{deal}
     "Дата и время визита": appointment.starts_at
     "Врач": appointment.doctor.name
     "Причина отмены": appointment.cancel_reason
 
 enquiry:
-  into: leads
+  into: {into}
   title: "Обращение: {{enquiry.name}}"
   stages:
     new: "Новый"
-    already_booked: {{stage: "Пациент уже записан", semantic: lost}}
+    already_booked: {booked}
     stale: "Не записался"
   stale_after: {stale}d
   stale_task: {{text: "Перезвонить: {{enquiry.name}}", after: 1h}}
   fields:
-    NAME: {{value: enquiry.name, mode: fill}}
+    {caller}: {{value: enquiry.name, mode: fill}}
     PHONE: {{value: enquiry.phone, mode: add}}
 """

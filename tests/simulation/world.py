@@ -14,7 +14,6 @@ from tests.simulation.checks import Violation, at_rest, in_the_end
 from tests.simulation.clinic import IdentClinic
 from tests.simulation.clock import EngineClock, WorldClock
 from tests.simulation.crashes import Crash, Crashes, JournalCalls
-from tests.simulation.crm import Crm
 from tests.simulation.engine import Engine, prepared
 from tests.simulation.life import Life
 from tests.simulation.logs import LogBook
@@ -76,11 +75,11 @@ class World:
 
     async def live(self, logs: LogBook) -> Verdict:
         ready = await prepared(self.rules, self.folder)
-        self.crm = Crm.copied(ready.portal, self.clock, self.rules)
+        self.crm = ready.crm(self.clock, self.rules)
         self.mis = Mis(self.clock)
         self.crashes = Crashes(self.chance, self.tell)
         inner = httpx.ASGITransport(self.crm.app())
-        self.network = Network(self.crm.portal, inner, self.clock, self.chance, self.crashes, self.tell)
+        self.network = Network(self.crm, inner, self.clock, self.chance, self.crashes, self.tell)
         self.source = self._source()
         calls = JournalCalls(self.crashes)
         self.engine = Engine(
@@ -142,7 +141,7 @@ class World:
         self.network.rate = self.crashes.rate = self.crashes.locked_rate = 0.0
         self.source.failing = False
         self.network.down_until = 0.0
-        self.crm.portal.faults.clear()
+        self.crm.faults.clear()
 
     async def _drive(self, seconds: float, *, until_settled: bool = False) -> None:
         """Turn and let time pass; judge the world whenever the engine says that all is told."""
@@ -171,8 +170,10 @@ class World:
         return read >= self.mis.touched and listened > self.life.staff_touched and compared
 
     async def _night(self) -> bool:
-        """Now and then, after a deletion, the keys are compared; whether they were."""
-        if self.engine.reconciled_from > self.mis.deleted_at or self.chance.random() < 0.6:
+        """Now and then, after a deletion, the keys are compared, and surely in the calm; whether they were."""
+        if self.engine.reconciled_from > self.mis.deleted_at or (
+            self.source.failing and self.chance.random() < 0.6
+        ):
             return False
         try:
             await self.engine.reconcile()
