@@ -13,9 +13,9 @@ from typing import Any
 
 import typer
 
-from connectors.helix.sandbox import clinic, commands, files, live
-from connectors.helix.sandbox.clinic import ZONE, ZONE_NAME, Visit
-from kreslo.connectors.sandboxes import Census, ChainCensus, Lead, LeadSink, SourceSandbox
+from connectors.helix.sandbox import clinic, commands, files, lists, live
+from connectors.helix.sandbox.clinic import ZONE, ZONE_NAME, Listed, Visit
+from kreslo.connectors.sandboxes import Census, ChainCensus, EntryCensus, Lead, LeadSink, SourceSandbox
 from kreslo.connectors.seams import Clock
 from kreslo.records.phones import parse_phones
 
@@ -39,9 +39,12 @@ class HelixSandbox:
         for year, done in sorted(history.items()):
             files.completed(drop, books, done, f"done_{year}.csv")
         recent = [visit for visit in books.visits if visit.state == "done"]
-        files.completed(drop, books, recent, f"done_{local:%Y-%m-%d_%H%M%S}.csv")
+        files.took_place(drop, books, recent, local)
         files.visits(drop, books, local)
         files.forms(drop, books.forms, local)
+        live.lists_of_the_day(drop, books, local)
+        files.recommendations(drop, books, lists.recommend(books, local), local)
+        clinic.save(path, books)
 
     def settings(self, path: Path) -> dict[str, Any]:
         return {
@@ -52,6 +55,11 @@ class HelixSandbox:
             "profiles": {
                 "patients": {"row": "patient", "files": ["patients_*.xml"], "mode": "snapshot"},
                 "completed": {"row": "completed", "files": ["done_*.csv"]},
+                "waiting_list": {
+                    "row": "completed",
+                    "files": ["waitlist_*.csv"],
+                    "set": {"source": "Лист ожидания"},
+                },
                 "visits": {
                     "row": "appointment",
                     "files": ["visits_*.csv"],
@@ -65,6 +73,14 @@ class HelixSandbox:
                     "columns": {"appointment_id": ["ID"]},
                     "set": {"source": "Сайт"},
                 },
+                "recommendations": {
+                    "row": "campaign",
+                    "campaign": lists.RECOMMENDATIONS,
+                    "files": ["recommendations_*.csv"],
+                    "minutes": 30,
+                },
+                "nps": {"row": "campaign", "campaign": lists.NPS, "files": ["nps_*.txt"]},
+                "checkup": {"row": "campaign", "campaign": lists.CHECKUP, "files": ["checkup_*.xml"]},
             },
         }
 
@@ -97,6 +113,7 @@ class HelixSandbox:
             appointments=books.older + len(told),
             enquiries=enquiries,
             chains=chains,
+            entries=tuple(_entry(row, refused=row.patient in refused) for row in books.lists),
         )
 
     async def live(self, path: Path, *, seed: int, clock: Clock, speed: float, leads: LeadSink) -> None:  # noqa: ARG002
@@ -105,6 +122,16 @@ class HelixSandbox:
 
     def commands(self) -> typer.Typer:
         return commands.commands()
+
+
+def _entry(row: Listed, *, refused: bool) -> EntryCensus:
+    return EntryCensus(
+        campaign=row.campaign,
+        patient_id=str(row.patient),
+        at=row.at.replace(tzinfo=ZONE).astimezone(UTC),
+        visit_at=row.start.replace(tzinfo=ZONE).astimezone(UTC) if row.start else None,
+        refused=refused,
+    )
 
 
 def _chain(visit: Visit, now: datetime, *, refused: bool) -> ChainCensus:
@@ -118,6 +145,7 @@ def _chain(visit: Visit, now: datetime, *, refused: bool) -> ChainCensus:
         state=state,
         amount=Decimal(visit.amount).quantize(Decimal("0.01")) if state == "completed" else None,
         refused=refused,
+        ended_at=visit.start.replace(tzinfo=ZONE).astimezone(UTC) if state == "completed" else None,
     )
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from connectors.helix.sandbox.people import DOCTORS, Person, caller, people
+from connectors.helix.sandbox.people import DOCTORS, SURGEON, Person, caller, people
 from kreslo.connectors.errors import ConfigurationError
 
 ZONE_NAME = "Europe/Moscow"
@@ -16,12 +16,15 @@ AHEAD = 14
 """Days that the snapshot of visits reaches ahead."""
 
 _BACK = 60
+_ASLEEP = 181
+_SEEN_LAST = (152, 178)
+"""Days since the last visit of people who are due for a check-up; all their others are older."""
 _YEARS = 8
 _MINUTES = 30
 
 
 class Visit(msgspec.Struct):
-    """`start` is local. `state`: booked, arrived, done, cancelled."""
+    """`start` is local. `state`: booked, arrived, done, cancelled. `waited`: the patient was on the waiting list."""
 
     id: int
     patient: int
@@ -29,6 +32,7 @@ class Visit(msgspec.Struct):
     doctor: int
     state: str = "booked"
     amount: int = 0
+    waited: bool = False
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -38,12 +42,31 @@ class Form(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """A row of one of the lists that 1C makes. `at`: when it was first in it; `start`: of the visit that it speaks of."""
+
+    campaign: str
+    patient: int
+    at: datetime
+    start: datetime | None = None
+    doctor: int = 0
+    mark: str = ""
+
+    def told(self) -> tuple[str, int, datetime | None, str]:
+        """What makes it this row and no other."""
+        return self.campaign, self.patient, self.start, self.mark
+
+
 class Books(msgspec.Struct):
-    """`older`: how many visits are in the files of history alone."""
+    """`older`: how many visits are in the files of history alone; `dormant`: of these, the last ones of people who have not
+    been here for months.
+    """
 
     people: list[Person]
     visits: list[Visit]
     forms: list[Form] = []
+    lists: list[Listed] = []
+    dormant: list[Visit] = []
     older: int = 0
     drops: int = 0
 
@@ -68,16 +91,30 @@ def made(chance: Random, now: datetime, count: int) -> tuple[Books, dict[int, li
     books = Books(people(chance, count, today), [])
     history: dict[int, list[Visit]] = {}
     number = 0
-    for person in books.people:
-        for _ in range(chance.randint(1, 6)):
+    few = max(3, count // 50)
+    for person in books.people[:few]:  # they waited for a place, and have been here for the first time
+        number += 1
+        visit = _visit(chance, number, person.id, today - timedelta(days=chance.randint(1, 5)), "done")
+        visit.waited = True
+        books.visits.append(visit)
+    asleep = range(few + 1, 2 * few + 1)
+    for person in books.people[few:]:
+        last = _ASLEEP if person.id in asleep else _BACK
+        for place in range(chance.randint(1, 6)):
             number += 1
-            day = today - timedelta(days=chance.randint(_BACK, _YEARS * 365))
+            ago = chance.randint(last, _YEARS * 365)
+            if person.id in asleep and not place:
+                ago = chance.randint(*_SEEN_LAST)
+            day = today - timedelta(days=ago)
             visit = _visit(chance, number, person.id, day, "done")
             history.setdefault(day.year, []).append(visit)
-    books.older = number
+            if person.id in asleep and not place:
+                books.dormant.append(visit)
+    books.older = number - few
+    awake = range(2 * few + 1, count + 1)
     for offset in range(-_BACK + 1, AHEAD):
         day = today + timedelta(days=offset)
-        for patient in chance.sample(range(1, count + 1), min(count, chance.randint(8, 16))):
+        for patient in chance.sample(awake, min(len(awake), chance.randint(8, 16))):
             number += 1
             visit = _visit(chance, number, patient, day, "booked")
             called_off = chance.random() < 0.1
@@ -86,6 +123,11 @@ def made(chance: Random, now: datetime, count: int) -> tuple[Books, dict[int, li
             if called_off:
                 visit.state = "cancelled"
             books.visits.append(visit)
+        if abs(offset) == 1:
+            # Whatever chance says, the surgeon has somebody yesterday and tomorrow.
+            next(
+                visit for visit in books.visits if visit.start.date() == day and visit.state != "cancelled"
+            ).doctor = SURGEON
     for hours in range(30, 0, -5):
         ask(books, chance, now - timedelta(hours=hours))
     return books, history
@@ -104,6 +146,7 @@ def book(books: Books, chance: Random, now: datetime) -> Visit:
     number = 1 + max((visit.id for visit in books.visits), default=books.older)
     day = now.date() + timedelta(days=chance.randint(1, AHEAD - 1))
     visit = _visit(chance, number, chance.choice(books.people).id, day, "booked")
+    visit.waited = chance.random() < 0.2
     books.visits.append(visit)
     return visit
 

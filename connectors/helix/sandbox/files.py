@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
-from connectors.helix.sandbox.clinic import AHEAD, Books, Form, Visit
+from connectors.helix.sandbox.clinic import AHEAD, Books, Form, Listed, Visit
 from connectors.helix.sandbox.people import DOCTORS, Person
 
 _STATUS = {"booked": "Записан", "arrived": "Пришёл", "done": "Завершён", "cancelled": "Отменён"}
@@ -28,6 +28,16 @@ def visits(folder: Path, books: Books, now: datetime, chance: Random | None = No
         rows.insert(chance.randrange(len(rows)), extra)
     text = _csv(("Записи на приём",), (_VISITS, *rows), (f"Итого: {len(rows)}",))
     return put(folder, f"visits_{now:%Y-%m-%d_%H%M%S}.csv", text.encode("cp1251", "replace"))
+
+
+def took_place(folder: Path, books: Books, done: Iterable[Visit], now: datetime) -> None:
+    """Visits of people from the waiting list have a file of their own."""
+    found: dict[bool, list[Visit]] = {}
+    for visit in done:
+        found.setdefault(visit.waited, []).append(visit)
+    for waited, visits_ in found.items():
+        name = "waitlist" if waited else "done"
+        completed(folder, books, visits_, f"{name}_{now:%Y-%m-%d_%H%M%S}.csv")
 
 
 def completed(folder: Path, books: Books, done: Iterable[Visit], name: str) -> Path:
@@ -64,6 +74,48 @@ def forms(folder: Path, sent: Sequence[Form], now: datetime) -> Path:
     return put(folder, f"forms_{now:%Y-%m-%d_%H%M%S}.json", data)
 
 
+def recommendations(folder: Path, books: Books, rows: Sequence[Listed], now: datetime) -> Path:
+    """cp866, as a report that somebody made for a printer."""
+    titles = (
+        "Код пациента",
+        "ФИО",
+        "Телефон",
+        "Дата и время приёма",
+        "Врач",
+        "Специализация",
+        "Отметка врача",
+    )
+    cells = [
+        [str(row.patient), *_who(books, row), _when(row.start), *DOCTORS[row.doctor], row.mark]
+        for row in rows
+    ]
+    text = _csv(("Рекомендации пациентам",), (titles, *cells), ())
+    return put(folder, f"recommendations_{now:%Y-%m-%d_%H%M%S}.csv", text.encode("cp866", "replace"))
+
+
+def poll(folder: Path, books: Books, rows: Sequence[Listed], now: datetime) -> Path:
+    """A text with tabs in UTF-16, as Excel saves it; no ids."""
+    known = {person.id: person for person in books.people}
+    titles = ("Пациент", "Контакт", "Дата рождения", "Дата и время визита", "Доктор")
+    cells = [
+        [*_who(books, row), f"{known[row.patient].born:%d.%m.%Y}", _when(row.start), DOCTORS[row.doctor][0]]
+        for row in rows
+    ]
+    text = "".join("\t".join(each) + "\r\n" for each in (titles, *cells))
+    return put(folder, f"nps_{now:%Y-%m-%d_%H%M%S}.txt", text.encode("utf-16"))
+
+
+def invitations(folder: Path, books: Books, rows: Sequence[Listed], now: datetime) -> Path:
+    """XML in windows-1251; no ids either."""
+    body = "".join(
+        f"\t<Клиент ФИО={quoteattr(name)} Телефон={quoteattr(phone)} ПоследнийВизит={quoteattr(_when(row.start))}/>\n"
+        for row in rows
+        for name, phone in [_who(books, row)]
+    )
+    text = f'<?xml version="1.0" encoding="windows-1251"?>\n<Профосмотр>\n{body}</Профосмотр>\n'
+    return put(folder, f"checkup_{now:%Y-%m-%d_%H%M%S}.xml", text.encode("cp1251", "xmlcharrefreplace"))
+
+
 def put(folder: Path, name: str, data: bytes) -> Path:
     """Written under another name first: what has its own name is complete."""
     path, temporary = folder / name, folder / f"{name}.tmp"
@@ -74,9 +126,17 @@ def put(folder: Path, name: str, data: bytes) -> Path:
 
 def _cells(person: Person, visit: Visit) -> list[str]:
     doctor, specialty = DOCTORS[visit.doctor]
-    # 1C prints an hour without its leading zero.
-    when = f"{visit.start:%d.%m.%Y} {visit.start.hour}:{visit.start:%M:%S}"
-    return [str(visit.id), str(person.id), person.name, person.phone, when, doctor, specialty]
+    return [str(visit.id), str(person.id), person.name, person.phone, _when(visit.start), doctor, specialty]
+
+
+def _who(books: Books, row: Listed) -> tuple[str, str]:
+    person = books.people[row.patient - 1]
+    return person.name, person.phone
+
+
+def _when(moment: datetime | None) -> str:
+    """1C prints an hour without its leading zero."""
+    return f"{moment:%d.%m.%Y} {moment.hour}:{moment:%M:%S}" if moment else ""
 
 
 def _money(amount: int) -> str:

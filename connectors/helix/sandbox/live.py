@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from connectors.helix.sandbox import clinic, files
+from connectors.helix.sandbox import clinic, files, lists
 from connectors.helix.sandbox.clinic import ZONE, Books
 from kreslo.connectors.seams import Clock
 
@@ -31,16 +31,27 @@ def turn(path: Path, chance: Random, now: datetime) -> None:
     books.drops += 1
     clinic.save(path, books)
     files.visits(drop, books, now, chance)
-    if done:
-        files.completed(drop, books, done, f"done_{now:%Y-%m-%d_%H%M%S}.csv")
+    files.took_place(drop, books, done, now)
     if chance.random() < 0.5:
         form = clinic.ask(books, chance, now)
         clinic.save(path, books)
         files.forms(drop, [form], now)
+    if books.drops % 3 == 0:
+        files.recommendations(drop, books, lists.recommend(books, now), now)
+        clinic.save(path, books)
+    if not any(row.at.date() == now.date() for row in books.lists):
+        lists_of_the_day(drop, books, now)
+        clinic.save(path, books)
     if chance.random() < 0.1:
         files.put(
             drop, f"visits_{now:%Y-%m-%d_%H%M%S}_bad.csv", "Ошибка выгрузки: база занята\r\n".encode("cp866")
         )
+
+
+def lists_of_the_day(drop: Path, books: Books, now: datetime) -> None:
+    """Polls and invitations: each once a day."""
+    files.poll(drop, books, lists.poll(books, now), now)
+    files.invitations(drop, books, lists.invite(books, now), now)
 
 
 def _happened(books: Books, chance: Random, now: datetime) -> list[clinic.Visit]:

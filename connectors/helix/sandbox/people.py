@@ -27,6 +27,7 @@ DOCTORS = (
     ("Тополев Максим Андреевич", "Ортопед"),
     ("Зорина Алина Михайловна", "Ортодонт"),
 )
+SURGEON = 0
 
 
 class Person(msgspec.Struct):
@@ -53,7 +54,10 @@ def people(chance: Random, count: int, today: date) -> list[Person]:
         adult = _person(chance, number, surname, today - timedelta(days=chance.randint(8_000, 28_000)))
         found.append(adult)
         if chance.random() < 0.15 and len(found) < count:
-            child = _person(chance, number + 1, surname, today - timedelta(days=chance.randint(1_500, 6_000)))
+            born = today - timedelta(days=chance.randint(1_500, 6_000))
+            child = _person(chance, number + 1, surname, born)
+            while child.name == adult.name:  # nobody could tell them apart by name and telephone
+                child = _person(chance, number + 1, surname, born)
             child.phone, child.guardian = adult.phone, adult.name
             found.append(child)
     return found

@@ -1,5 +1,6 @@
 """The demo clinic: what its files say, read by the source, is what its own books say."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -9,7 +10,8 @@ from connectors.helix.sandbox import live
 from connectors.helix.sandbox.clinic import ZONE
 from kreslo.connectors.contract import Batch, Seams
 from kreslo.connectors.testing.clock import HandClock
-from kreslo.records import Appointment, Enquiry, Patient, Record, ref_of
+from kreslo.mapping.load import load
+from kreslo.records import Appointment, Enquiry, Entry, Patient, Record, ref_of
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -74,5 +76,19 @@ async def test_the_source_reads_what_the_clinic_knows(tmp_path: Path) -> None:
             paid = [chain for chain in census.chains if chain.state == "completed"]
             assert [visits[chain.ids[0]].amount for chain in paid] == [chain.amount for chain in paid]
             assert len(reader.of(Enquiry)) == len(census.enquiries)
+            entries = [entry for entry in reader.of(Entry) if isinstance(entry, Entry)]
+            assert Counter((entry.campaign, entry.patient_id) for entry in entries) == Counter(
+                (row.campaign, row.patient_id) for row in census.entries
+            )
+        assert {row.campaign for row in census.entries} == {"recommendations", "nps", "checkup"}
     finally:
         await reader.source.close()
+
+
+def test_the_demos_mapping_reads_the_files_as_the_sandbox_says(tmp_path: Path) -> None:
+    mapping = Path(__file__).parents[3] / "mappings" / "demo-helix.yaml"
+    shown = load(mapping, judged=False, environ={}).source.options["profiles"]
+    told = connector.sandbox.settings(tmp_path)["profiles"]
+    options = [{**connector.sandbox.settings(tmp_path), "profiles": each} for each in (shown, told)]
+    in_mapping, in_sandbox = (HelixOptions.model_validate(each).profiles for each in options)
+    assert in_mapping == in_sandbox
