@@ -335,6 +335,31 @@ async def test_times_are_of_the_branchs_zone(world: Clinic) -> None:
     assert (await fetched(world, id_, branches={"1": {"timezone": "Asia/Novosibirsk"}})).starts_at.hour == 3
 
 
+async def test_two_branches_of_one_database_each_live_by_their_own_clock(world: Clinic) -> None:
+    world.run("INSERT INTO OwnCompanies VALUES (2, 'Сибирь')")
+    world.run("INSERT INTO Armchairs VALUES (7, 'Кабинет 1', 2)")
+    patient = world.add_patient()
+    here = world.add_appointment(
+        patient, PlanStart="2026-05-13 10:00:00", ReceptionStarted="2026-05-13 10:05:00"
+    )
+    there = world.add_appointment(
+        patient, ID_Armchairs=7, PlanStart="2026-05-13 10:00:00", ReceptionStarted="2026-05-13 10:05:00"
+    )
+    zones = {"1": {"timezone": "Europe/Moscow"}, "2": {"timezone": "Asia/Novosibirsk", "name": "Новосибирск"}}
+    async with opened_with(world, branches=zones) as source:
+        read = latest(await gather(source, None))
+    first, second = read[visit(here)], read[visit(there)]
+    assert (first.starts_at.hour, second.starts_at.hour) == (7, 3)
+    assert (first.started_at - first.starts_at, second.started_at - second.starts_at) == (
+        timedelta(minutes=5),
+        timedelta(minutes=5),
+    )
+    assert [(one.branch.id, one.branch.name, one.room) for one in (first, second)] == [
+        ("1", "Центр", "Кабинет 2"),
+        ("2", "Новосибирск", "Кабинет 1"),
+    ]
+
+
 async def test_keys_look_at_the_clock_of_the_branch(world: Clinic) -> None:
     start = (
         world.clock.now().astimezone(ZONE).replace(hour=10, minute=0)
