@@ -135,7 +135,9 @@ class Observing(Room):
     # --- the inbox of webhooks ----------------------------------------------------------------------------------
 
     def put_events(self, events: Sequence[Event], now: datetime) -> None:
-        """Keep the events of a webhook before it is answered; one a card, the last one said."""
+        """Keep the events of a webhook before it is answered; one a card, the last one said. It may be called beside the
+        others, from a thread of its own.
+        """
         latest = {(event.entity, event.id): event for event in events}
         with self._writing() as conn:
             self._put(

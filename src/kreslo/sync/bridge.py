@@ -25,6 +25,7 @@ from kreslo.mapping.model import Bridge
 from kreslo.records.exchange import Ticket, TimeTable
 from kreslo.sync.deciding import Decider
 from kreslo.sync.delivering import Deliverer
+from kreslo.sync.inbox import Inbox
 from kreslo.sync.listening import Listener
 from kreslo.sync.nightly import is_time
 from kreslo.sync.reading import Reader
@@ -65,7 +66,9 @@ class BridgeRun:
         threads: Threads,
         me: str,
         on_progress: Callable[[BridgeStatus], None] | None = None,
+        beside: Threads | None = None,
     ) -> None:
+        """`threads`: where all that blocks runs, one call at a time; `beside`: where hooks do not wait for it."""
         self.name = bridge.name
         self.mapping = mapping
         self.bridge = bridge
@@ -83,6 +86,8 @@ class BridgeRun:
         self._deliverer = Deliverer(journal, target, seams.clock, seams.chance, threads)
         self._listener = Listener(bridge, journal, target, seams.clock, threads, me)
         self._nudged = asyncio.Event()
+        self._beside = beside
+        self._inbox = Inbox(journal, seams.clock, beside or threads)
         self._reconciler = Reconciler(source, journal, seams.clock, threads)
         self._compared: datetime | None = None
         # A comparison that a person asks for waits for the turn's end: a source is read by one at a time.
@@ -295,7 +300,7 @@ class BridgeRun:
         events = self.target.parse_webhook(headers, body)
         if events:
             # Written down before the hook is answered; the next turn looks at the cards.
-            await self._threads.run(self.journal.put_events, events, self._clock.now())
+            await self._inbox.keep(events)
             self._next_listen = self._clock.now()
             self._nudged.set()
         return len(events)
@@ -366,6 +371,8 @@ class BridgeRun:
     async def close(self) -> None:
         await self.source.close()
         await self.target.close()
+        if self._beside is not None:
+            self._beside.close()
         await self._threads.run(self._lock.release)
         await self._threads.run(self._whole.close)
         self._threads.close()

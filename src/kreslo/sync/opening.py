@@ -41,6 +41,7 @@ async def open_bridge(
     """
     mapping = load(path, environ=env)
     threads: Threads = InPlace() if in_place else WorkerThread()
+    beside: Threads = InPlace() if in_place else WorkerThread()
     whole: Journal | None = None
     lock: BridgeLock | None = None
     source: Source | None = None
@@ -64,6 +65,7 @@ async def open_bridge(
             journal=journal,
             seams=seams,
             threads=threads,
+            beside=beside,
             me=catalog.me,
             on_progress=on_progress,
         )
@@ -77,6 +79,7 @@ async def open_bridge(
         if whole is not None:
             await threads.run(whole.close)
         threads.close()
+        beside.close()
         raise
     return run
 
