@@ -152,33 +152,37 @@ class Stage:
         """Staff write a contact's job title, one each `every` seconds, and the CRM tells of it by a hook. Goes on until
         cancelled, or until there were `count`.
         """
-        contacts: list[str] = []
-        began, telling = time.monotonic(), set[asyncio.Task[Any]]()
-        for turn in itertools.count() if count is None else range(count):
-            await asyncio.sleep(max(every / 10, began + every * turn - time.monotonic()))
-            while not contacts or turn % _LOOK_EVERY == 0:
-                found = await self._cards()
-                contacts = [card.id for card in found if card.entity is Entity.CONTACT and card.key]
-                if contacts:
-                    break
-                await asyncio.sleep(every)
-            contact, title = self._chance.choice(contacts), f"job {self._chance.randrange(10**6)}"
-            order = {"entity": "contact", "id": int(contact), "fields": {_STAFFS_FIELD[self.crm_name]: title}}
-            # Cancelled in the middle, nobody knows what stands there.
-            self.edits.pop(contact, None)
-            await self._control("POST", "staff/edit", order)
-            self.edits[contact] = title
-            self.hooks += 1
-            if not telling:
-                # Whoever is told lets the CRM wait; staff do not.
-                task = asyncio.ensure_future(self._control("GET", "hooks"))
-                telling.add(task)
-                task.add_done_callback(telling.discard)
+        began, contacts = time.monotonic(), list[str]()
+        async with asyncio.TaskGroup() as telling:
+            told: asyncio.Task[Any] | None = None
+            for turn in itertools.count() if count is None else range(count):
+                await asyncio.sleep(max(every / 10, began + every * turn - time.monotonic()))
+                if turn % _LOOK_EVERY == 0 or not contacts:
+                    contacts = await self._contacts(every)
+                await self._edit(self._chance.choice(contacts), f"job {self._chance.randrange(10**6)}")
+                if told is None or told.done():
+                    # Whoever is told lets the CRM wait; staff do not.
+                    told = telling.create_task(self._control("GET", "hooks"))
+
+    async def _contacts(self, every: float) -> list[str]:
+        """Those that Kreslo has made by now, as soon as there are any."""
+        while True:
+            found = [card.id for card in await self._cards() if card.entity is Entity.CONTACT and card.key]
+            if found:
+                return found
+            await asyncio.sleep(every)
+
+    async def _edit(self, contact: str, title: str) -> None:
+        order = {"entity": "contact", "id": int(contact), "fields": {_STAFFS_FIELD[self.crm_name]: title}}
+        self.edits.pop(contact, None)  # cancelled in the middle, nobody knows what stands there
+        await self._control("POST", "staff/edit", order)
+        self.edits[contact] = title
+        self.hooks += 1
 
     async def status(self) -> dict[str, Any] | None:
         """What the bridge says of itself; None where nobody answers."""
         try:
-            answer = await self._http.get(f"http://127.0.0.1:{self.port}/status")
+            answer = await self._http.get(f"http://127.0.0.1:{self.port}/status", timeout=30)
         except httpx.TransportError:
             return None
         return dict(answer.json()["bridges"][0])
@@ -246,7 +250,7 @@ async def opened_stage(
     async with (
         sandbox_process(crm_name, port=0, log=log, switches=switches) as url,
         SandboxCrm(url) as crm,
-        httpx.AsyncClient(timeout=30, trust_env=False) as http,
+        httpx.AsyncClient(timeout=600, trust_env=False) as http,
     ):
         stage = Stage(crm_name, folder, url, crm, http, wide=wide)
         await stage.prepare(patients)
