@@ -174,7 +174,7 @@ async def test_a_comparison_on_demand_finds_what_the_mis_deleted(world: World) -
     await world.settle()
     world.clinic.run("DELETE FROM Receptions WHERE ID = ?", [int(booked)])
     async with service(world) as client:
-        results = (await client.post("/reconcile")).json()["results"]
+        results = (await client.post("/reconcile")).json()["mis"]
     assert {each["kind"]: each["gone"] for each in results} == {"patient": 0, "appointment": 1, "enquiry": 0}
     await world.settle()
     stages = {deal["fields"]["UF_CRM_KRESLO_KEY"]: deal["stage"] for deal in await world.deals()}

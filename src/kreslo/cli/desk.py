@@ -14,7 +14,7 @@ import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from kreslo.cli.endpoints import opened_source, system_seams
+from kreslo.cli.endpoints import opened_source, opened_target, system_seams
 from kreslo.cli.run import default_state
 from kreslo.cli.status import fetch
 from kreslo.cli.words import say
@@ -29,12 +29,11 @@ from kreslo.connectors.errors import (
 )
 from kreslo.journal import BridgeJournal, Journal
 from kreslo.journal.database import file_of
-from kreslo.mapping.load import MappingFile, load
+from kreslo.mapping.load import MappingFile, load, resolve
 from kreslo.service.guard import REQUEST_HEADER
 from kreslo.service.wire import (
     Cases,
     CaseShown,
-    Compared,
     Parked,
     Reviews,
     case_shown,
@@ -43,8 +42,9 @@ from kreslo.service.wire import (
     reviews_shown,
     typed_phone,
 )
+from kreslo.sync.comparing import Comparison
+from kreslo.sync.drift import Compared
 from kreslo.sync.reading import Reader
-from kreslo.sync.reconciling import Reconciled, Reconciler
 from kreslo.sync.threads import InPlace
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Desk(Protocol):
 
     def release(self, number: int) -> None: ...
 
-    def reconcile(self) -> Compared: ...
+    def reconcile(self, *, heal: bool, sure: bool) -> Compared: ...
 
     def cases(self, sought: Sought) -> Cases: ...
 
@@ -183,8 +183,8 @@ class RemoteDesk:
     def release(self, number: int) -> None:
         self._ask(dict[str, int], "POST", f"/parked/{number}/release")
 
-    def reconcile(self) -> Compared:
-        return self._ask(Compared, "POST", "/reconcile")
+    def reconcile(self, *, heal: bool, sure: bool) -> Compared:
+        return self._ask(Compared, "POST", "/reconcile", json={"heal": heal, "sure": sure})
 
     def cases(self, sought: Sought) -> Cases:
         return self._ask(Cases, "GET", "/cases", params=sought._asdict())
@@ -260,14 +260,14 @@ class JournalDesk:
     def release(self, number: int) -> None:
         self._journal.release(number, self._clock.now())
 
-    def reconcile(self) -> Compared:
-        return compared_shown(asyncio.run(self._compare()))
+    def reconcile(self, *, heal: bool, sure: bool) -> Compared:
+        return compared_shown(asyncio.run(self._compare(heal=heal, sure=sure)))
 
-    async def _compare(self) -> list[Reconciled]:
-        # Once more, with `${NAME}` and the source's options judged: the MIS is asked.
+    async def _compare(self, *, heal: bool, sure: bool) -> Compared:
+        # Once more, with `${NAME}` and the options judged: both sides are asked.
         file = load(self._mapping)
         threads = InPlace()
-        async with opened_source(file) as source:
+        async with opened_source(file) as source, opened_target(file) as target:
             reader = Reader(source, self._journal, self._clock, threads)
             await reader.start()
             if not reader.complete:
@@ -277,8 +277,11 @@ class JournalDesk:
                         "the MIS was never read completely: there is nothing to compare with; start kreslo run",
                     )
                 )
-            reconciler = Reconciler(source, self._journal, self._clock, threads)
-            return await reconciler.run(file.draft.horizon)
+            bridge = resolve(file, await target.catalog())
+            comparison = Comparison(
+                bridge, self._journal, source, target, self._clock, threads, heal=heal, sure=sure
+            )
+            return await comparison.whole()
 
     def cases(self, sought: Sought) -> Cases:
         found = self._journal.find_cases(

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kreslo.cli.words import say
+from kreslo.cli.words import drift_word, say
 from kreslo.connectors.errors import ConfigurationError, OutageError
-from kreslo.sync.status import BridgeStatus
+from kreslo.sync.drift import DriftKind
+from kreslo.sync.status import BridgeStatus, DriftCounts
 
 
 class _Answer(msgspec.Struct):
@@ -73,6 +74,8 @@ def show(states: list[BridgeStatus]) -> None:
         for stage, number in state.by_stage.items():
             table.add_row(f"  {escape(stage)}", str(number))
         console.print(table)
+        if state.drift:
+            console.print(_compared(state.drift))
         for notice in state.notices:
             console.print(f"[yellow]{say('Обратите внимание', 'Note')}[/]: {escape(notice)}")
         if state.last_error and not state.last_error.over:
@@ -81,6 +84,16 @@ def show(states: list[BridgeStatus]) -> None:
                 f"[red]{say('Последняя ошибка', 'Last error')}[/] {error.at.astimezone():%d.%m %H:%M:%S}, "
                 f"{escape(error.where)}: {escape(error.message)}"
             )
+
+
+def _compared(drift: DriftCounts) -> str:
+    found = ", ".join(
+        f"{drift_word(DriftKind(kind))} {count}" for kind, count in drift.by_kind.items() if count
+    )
+    return say(
+        f"Сверено {drift.at.astimezone():%d.%m %H:%M}, карточек {drift.cards}: {found or 'расхождений нет'}",
+        f"Compared {drift.at.astimezone():%d.%m %H:%M}, cards {drift.cards}: {found or 'no differences'}",
+    )
 
 
 def _word(state: BridgeStatus) -> str:

@@ -3,6 +3,8 @@
 import os
 from typing import Literal
 
+from kreslo.sync.drift import DriftKind
+
 Language = Literal["ru", "en"]
 
 
@@ -13,3 +15,15 @@ def language() -> Language:
 def say(ru: str, en: str) -> str:
     """The text in the user's language. Both stand where they are used, so that neither is forgotten."""
     return en if language() == "en" else ru
+
+
+def drift_word(kind: DriftKind) -> str:
+    """What staff call it."""
+    words = {
+        DriftKind.MISSING: ("нет в CRM", "missing"),
+        DriftKind.EXTRA: ("лишних", "extra"),
+        DriftKind.STAGE: ("не на той стадии", "stage"),
+        DriftKind.FIELD: ("разошлись поля", "field"),
+        DriftKind.HUMAN: ("изменено людьми и остаётся", "human-owned"),
+    }
+    return say(*words[kind])

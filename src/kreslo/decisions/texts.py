@@ -1,4 +1,4 @@
-"""What decisions write where clinic staff read it: notes, questions, reasons. Russian first."""
+"""What is written where clinic staff read it: notes, questions, reasons. Russian first."""
 
 from datetime import datetime
 
@@ -24,6 +24,16 @@ _TEXTS = {
         "twins": "На этом телефоне несколько пациентов, к которым подходит этот контакт",
         "merged_patients": "Пациенты объединены в МИС: проверьте их контакты в CRM",
         "key_twice": "Один и тот же ключ стоит на нескольких карточках CRM",
+        "not_read_yet": "МИС ещё ни разу не прочитана целиком: сравнивать не с чем; повторите позже",
+        "compare_stopped": "Сравнение с МИС остановлено: {why}. Ничего не названо удалённым; проверьте источник",
+        "heal_stopped": "Сравнение ничего не исправило: {why}",
+        "no_keys": "источник не назвал ни одного ключа",
+        "many_absent": "в источнике разом не стало {absent} записей из {known}",
+        "blast": (
+            "правка затронула бы карточек: {cards} из {all_cards}, записей МИС: {records}; сама собой она идёт до {most} "
+            "карточек и {percent} %. Посмотрите, что разошлось (kreslo reconcile), и велите исправить: kreslo reconcile "
+            "--heal --yes"
+        ),
         "doubtful_visit": "В CRM уже есть сделка на это время, и неясно, этого ли она визита",
     },
     "en": {
@@ -45,6 +55,16 @@ _TEXTS = {
         "twins": "Several patients on this phone fit this contact",
         "merged_patients": "Two patients were merged in the MIS: check their contacts in the CRM",
         "key_twice": "The same key stands on several cards of the CRM",
+        "not_read_yet": "the first read of the MIS is not complete yet: there is nothing to compare with; try again later",
+        "compare_stopped": "The comparison with the MIS was stopped: {why}. Nothing was called gone; check the source",
+        "heal_stopped": "The comparison mended nothing: {why}",
+        "no_keys": "the source gave no key at all",
+        "many_absent": "{absent} of {known} records are absent from the source at once",
+        "blast": (
+            "mending would move {cards} cards of {all_cards} and {records} records of the MIS; by itself it goes as far as "
+            "{most} cards and {percent} %. Look at what differs (kreslo reconcile), and have it mended: kreslo reconcile "
+            "--heal --yes"
+        ),
         "doubtful_visit": "The CRM has a deal at this time already, and it is not clear whether it is this visit's",
     },
 }

@@ -100,6 +100,16 @@ def _merge_many(
     return FieldMerge(Verdict.WRITE, multi=MultiChange(add=add, remove=remove))
 
 
+def differs(code: str, wish: FieldWish, actual: Value, canonical: Canonical) -> bool:
+    """Whether a wish that is left unwritten is another than what is there; of several values, whether one is missing."""
+    wanted, there = canonical(code, wish.value), canonical(code, actual)
+    if empty(wanted):
+        return not (wish.never_clear or empty(there))
+    if isinstance(wanted, tuple) or isinstance(there, tuple):
+        return not set(as_tuple(wanted)) <= set(as_tuple(there))
+    return wanted != there
+
+
 def empty(value: Value) -> bool:
     return value is None or value in ("", ())
 

@@ -9,11 +9,14 @@ from kreslo.connectors.model import AddNote, AddTask, Card, CreateCard, MultiCha
 from kreslo.decisions.case import Base, OwnCard, Role
 from kreslo.decisions.desired import CardRef, DesiredCard, NoteWish, TaskWish
 from kreslo.mapping.model import Bridge
-from kreslo.merging.fields import Canonical, Verdict, as_tuple, empty, merge_field
+from kreslo.merging.fields import Canonical, Verdict, as_tuple, differs, empty, merge_field
 from kreslo.merging.guards import held_back, wants_stage
 from kreslo.merging.plan import Merged, Overwrite, Planned
 
 Wish = TypeVar("Wish", bound=NoteWish | TaskWish)
+
+STAGE, CONTACTS = "stage", "contacts"
+"""What `Merged.kept` calls what is no field of the card's."""
 
 Resolve = Callable[[CardRef], str]
 """The target id of a contact reference, "" while it is not created yet."""
@@ -141,11 +144,12 @@ def _update(
 ) -> Merged:
     fields: dict[str, Value] = {}
     multi: dict[str, MultiChange] = {}
-    overwrites, drift, parked = [], [], []
+    overwrites, drift, parked, kept = [], [], [], []
     rewrites = dict(base.rewrites) if base else {}
     read_back = {code: canonical(code, actual.fields.get(code)) for code in card.fields}
     for code, wish in card.fields.items():
         if base and code in base.parked_fields:
+            kept += [code] if differs(code, wish, actual.fields.get(code), canonical) else []
             continue
         done = merge_field(code, wish, base, actual.fields.get(code), canonical, overrule=card.overrule)
         if done.verdict is Verdict.WRITE:
@@ -159,10 +163,11 @@ def _update(
                 read_back[code] = canonical(code, done.value)
             if not empty(done.theirs):
                 overwrites.append(Overwrite(card=card.key, field=code, theirs=done.theirs, ours=wish.value))
-        elif done.verdict is Verdict.LEAVE and base and code in base.decided:
-            read_back[code] = base.read_back.get(
-                code
-            )  # what a person wrote stays theirs at the next change too
+        elif done.verdict is Verdict.LEAVE:
+            kept += [code] if differs(code, wish, actual.fields.get(code), canonical) else []
+            if base and code in base.decided:
+                # What a person wrote stays theirs at the next change too.
+                read_back[code] = base.read_back.get(code)
         elif done.verdict is Verdict.DRIFT:
             drift.append(code)
         elif done.verdict is Verdict.PARK:
@@ -177,7 +182,11 @@ def _update(
     if card.stage and wants_stage(card, base) and actual.stage != card.stage.stage:
         suppressed = held_back(card, card.stage, base, actual, bridge)
         stage = None if suppressed else card.stage.stage
+    if card.stage and card.stage.stage and actual.stage != card.stage.stage and stage is None:
+        kept.append(STAGE)
     contacts, linked = _contacts(card, base, actual, resolve)
+    if contacts is None and _relinked(card, actual, resolve):
+        kept.append(CONTACTS)
     # A card we take over gets our key where it has none; a lead that is only linked to keeps its own.
     keyed = "" if card.role in {Role.CLAIM, Role.WATCHED} or actual.key else card.key
     lead = card.lead if card.lead and card.lead not in {actual.lead, base.lead if base else ""} else ""
@@ -224,7 +233,14 @@ def _update(
         drift=tuple(f"{card.key}: {code}" for code in drift),
         suppressed=(f"{card.key}: {suppressed}",) if suppressed else (),
         parked_fields=tuple(parked),
+        kept=tuple(kept),
     )
+
+
+def _relinked(card: DesiredCard, actual: Card, resolve: Resolve) -> bool:
+    """Whether other people hang on the card than those we wish for."""
+    wanted = [each for ref in card.contacts or () if (each := resolve(ref))]
+    return list(actual.contacts[: len(wanted)]) != wanted
 
 
 def _linked(card: DesiredCard, target_id: str, lead: str, actual: Card, after: Base) -> tuple[Planned, ...]:

@@ -33,7 +33,8 @@ class Overwrite(msgspec.Struct, frozen=True, kw_only=True):
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
     """`need_actual`: the merge cannot say without the card as it is now. `base`: the base to store at once where there
     is nothing to send (or the stage was suppressed). `drift`: differences that are shown, not healed. `suppressed`:
-    what a guard held back, in words. `parked_fields`: fields newly given up, somebody else writes them.
+    what a guard held back, in words. `parked_fields`: fields newly given up, somebody else writes them. `kept`: what
+    differs from our wish and is a person's: codes of fields, "stage", "contacts".
     """
 
     planned: tuple[Planned, ...] = ()
@@ -44,3 +45,4 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[str, ...] = ()
     suppressed: tuple[str, ...] = ()
     parked_fields: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kreslo.journal.model import Explained, LastChange, ParkedItem, ReviewItem
 from kreslo.mapping.model import Bridge
-from kreslo.sync.reconciling import Reconciled
+from kreslo.sync.drift import Compared
 from kreslo.sync.status import BridgeStatus
 
 
@@ -27,7 +27,7 @@ class Desk(Protocol):
 
     async def release(self, parked_id: int) -> None: ...
 
-    async def compare_now(self) -> Sequence[Reconciled]: ...
+    async def compare_now(self, *, heal: bool, sure: bool) -> Compared: ...
 
     async def find_cases(self, *, phone: str, last4: str, card_number: str, name: str) -> Sequence[str]: ...
 

@@ -38,6 +38,15 @@ class AnswerBody(BaseModel):
     by: str = Field(min_length=1, max_length=100)
 
 
+class CompareBody(BaseModel):
+    """`heal`: mend what is found. `sure`: however many cards that moves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    heal: bool = False
+    sure: bool = False
+
+
 def people_routes(bridges: Mapping[str, Hosted], guard: Guard) -> APIRouter:
     """Errors are `{"detail": {"kind", "message"}}` where the bridge says no: 404 for a number that means nothing (any
     more), 409 for what cannot be now, 503 while a side does not answer.
@@ -75,8 +84,11 @@ def people_routes(bridges: Mapping[str, Hosted], guard: Guard) -> APIRouter:
         return _told({"released": number})
 
     @routes.post("/reconcile", dependencies=changing)
-    async def reconcile(asked: Asked) -> Response:
-        return _told(compared_shown(await _said(asked.compare_now())))
+    async def reconcile(asked: Asked, body: CompareBody | None = None) -> Response:
+        wish = body or CompareBody()
+        compared = await _said(asked.compare_now(heal=wish.heal, sure=wish.sure))
+        _log.info("compared", bridge=asked.name, heal=wish.heal, sure=wish.sure, moves=compared.moves)
+        return _told(compared_shown(compared))
 
     @routes.get("/cases")
     async def cases(

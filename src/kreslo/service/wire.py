@@ -13,7 +13,7 @@ from kreslo.connectors.errors import DataError
 from kreslo.journal.model import Explained, ParkedItem, ReviewItem
 from kreslo.records.phones import parse_phones, phone_key
 from kreslo.service.masking import scrub
-from kreslo.sync.reconciling import Reconciled
+from kreslo.sync.drift import Compared
 
 
 class CandidateShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,17 +48,6 @@ class ParkedShown(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class ComparedShown(msgspec.Struct, frozen=True, kw_only=True):
-    """See kreslo.sync.reconciling.Reconciled."""
-
-    kind: str
-    known: int
-    gone: int
-    found: int
-    unreadable: int
-    stopped: str
-
-
 class CaseShown(msgspec.Struct, frozen=True, kw_only=True):
     """See kreslo.journal.model.Explained."""
 
@@ -78,10 +67,6 @@ class Reviews(msgspec.Struct, frozen=True):
 
 class Parked(msgspec.Struct, frozen=True):
     parked: list[ParkedShown]
-
-
-class Compared(msgspec.Struct, frozen=True):
-    results: list[ComparedShown]
 
 
 class Cases(msgspec.Struct, frozen=True):
@@ -110,20 +95,8 @@ def parked_shown(items: Sequence[ParkedItem]) -> Parked:
     )
 
 
-def compared_shown(results: Sequence[Reconciled]) -> Compared:
-    return Compared(
-        [
-            ComparedShown(
-                kind=each.kind.value,
-                known=each.known,
-                gone=each.gone,
-                found=each.found,
-                unreadable=each.unreadable,
-                stopped=each.stopped,
-            )
-            for each in results
-        ]
-    )
+def compared_shown(compared: Compared) -> Compared:
+    return msgspec.structs.replace(compared, stopped=scrub(compared.stopped))
 
 
 def case_shown(said: Explained) -> CaseShown:

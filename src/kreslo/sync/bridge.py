@@ -18,20 +18,22 @@ from kreslo.connectors.errors import (
 )
 from kreslo.connectors.model import Outcome, OutcomeKind, StageRef
 from kreslo.connectors.noticing import Noticing
+from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal, BridgeLock, Journal
 from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, ReviewItem
 from kreslo.mapping.load import MappingFile
 from kreslo.mapping.model import Bridge
 from kreslo.records.exchange import Ticket, TimeTable
+from kreslo.sync.comparing import Comparison
 from kreslo.sync.deciding import Decider
 from kreslo.sync.delivering import Deliverer
+from kreslo.sync.drift import Compared
 from kreslo.sync.inbox import Inbox
 from kreslo.sync.listening import Listener
 from kreslo.sync.nightly import is_time
 from kreslo.sync.reading import Reader
-from kreslo.sync.reconciling import Reconciled, Reconciler
 from kreslo.sync.schedule import Schedule, schedule_of
-from kreslo.sync.status import BridgeStatus, LastError
+from kreslo.sync.status import BridgeStatus, DriftCounts, LastError
 from kreslo.sync.threads import Threads
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,12 @@ BUSY_LISTEN_SECONDS = 20.0
 """While an import runs, its requests are worth more than hearing of staff's edits at once."""
 
 IDLE_SECONDS = 0.25
+
+COMPARISON = "comparison"
+"""Where an error came from, beside "source" and "target"."""
+
+ATTEMPTS = 5
+"""So often a side may be away while the nightly comparison asks it, before it is given up until the next night."""
 
 
 class BridgeRun:
@@ -88,7 +96,8 @@ class BridgeRun:
         self._nudged = asyncio.Event()
         self._beside = beside
         self._inbox = Inbox(journal, seams.clock, beside or threads)
-        self._reconciler = Reconciler(source, journal, seams.clock, threads)
+        self._comparison: Comparison | None = None
+        self._attempts = 0
         self._compared: datetime | None = None
         # A comparison that a person asks for waits for the turn's end: a source is read by one at a time.
         self._alone = asyncio.Lock()
@@ -158,7 +167,7 @@ class BridgeRun:
             self._set(last_read_at=now, next_read_at=self._next_read, read=self._reader.records)
         if not self._reader.complete:
             return False
-        await self._compare(now)
+        comparing = await self._compare(now)
         # What was refused for now is decided again before it is sent: a backlog of nothing else must not wait for itself.
         held = self._status.sending > BACKLOG and self._flowing
         report = await self._decider.round(ROUND_CASES, live_only=held)
@@ -173,32 +182,91 @@ class BridgeRun:
             await self._deliverer.probe()
             self._next_probe = now + timedelta(seconds=1)
         self._set(done=self._status.done + report.decided)
-        return bool(report.decided or report.conflicts or sent)
+        return bool(report.decided or report.conflicts or sent or comparing)
 
-    async def _compare(self, now: datetime) -> None:
-        """The nightly comparison of keys with the MIS: what was deleted there, and what no reading has shown."""
+    async def _compare(self, now: datetime) -> bool:
+        """The nightly comparison, a piece a turn; whether it goes on. What only a person can mend ends it for this night:
+        the rest of the bridge goes on.
+        """
         if self._compared is None:
-            told = await self._threads.run(self.journal.flag, "compared_at")
-            self._compared = datetime.fromisoformat(told) if told else now
-            if not told:
-                await self._threads.run(self.journal.save_flag, "compared_at", now.isoformat())
-        if is_time(now, self._compared, self.bridge):
-            await self._compare_all(now)
+            await self._recall(now)
+        if self._comparison is None:
+            if not is_time(now, self._compared, self.bridge):
+                return False
+            self._comparison = self._comparing(heal=self.bridge.reconcile.heal)
+            self._attempts = 0
+        try:
+            compared = await self._comparison.step()
+        except KresloError as error:
+            self._attempts += 1
+            if isinstance(error, OutageError | LimitError) and self._attempts < ATTEMPTS:
+                raise
+            log.warning("comparison_given_up", bridge=self.name, kind=error.kind, message=error.message)
+            await self._ended(now)
+            self._set(last_error=LastError(at=now, kind=error.kind, message=error.message, where=COMPARISON))
+            return False
+        if compared is not None:
+            await self._tell(compared)
+        return compared is None
 
-    async def _compare_all(self, now: datetime) -> list[Reconciled]:
-        results = await self._reconciler.run(self.bridge.horizon)
-        self._compared = self._clock.now()
-        await self._threads.run(self.journal.save_flag, "compared_at", self._compared.isoformat())
-        stopped = [result.stopped for result in results if result.stopped]
-        self._set(
-            compared_at=self._compared,
-            vanished=self._status.vanished + sum(result.gone for result in results),
-            healed=self._status.healed + sum(result.found for result in results),
+    def _comparing(self, *, heal: bool, sure: bool = False) -> Comparison:
+        return Comparison(
+            self.bridge,
+            self.journal,
+            self.source,
+            self.target,
+            self._clock,
+            self._threads,
+            heal=heal,
+            sure=sure,
         )
-        if stopped:
-            message = f"the nightly comparison was stopped: {'; '.join(stopped)}. Nothing was called gone; check the source"
-            self._set(last_error=LastError(at=now, kind=ErrorKind.DATA, message=message, where="source"))
-        return results
+
+    async def _recall(self, now: datetime) -> None:
+        """When the last comparison was, and what it found."""
+        told = await self._threads.run(self.journal.flag, "compared_at")
+        self._compared = datetime.fromisoformat(told) if told else now
+        if not told:
+            await self._threads.run(self.journal.save_flag, "compared_at", now.isoformat())
+        counts = await self._threads.run(self.journal.flag, "drift")
+        if counts:
+            self._set(drift=msgspec.json.decode(counts, type=DriftCounts))
+
+    async def _ended(self, now: datetime) -> None:
+        self._comparison = None
+        self._compared = now
+        await self._threads.run(self.journal.save_flag, "compared_at", now.isoformat())
+
+    async def _tell(self, compared: Compared) -> None:
+        """What a comparison came to, for the status, and for the one after a restart."""
+        await self._ended(compared.at)
+        drift = DriftCounts(
+            at=compared.at,
+            cards=compared.cards,
+            by_kind=compared.counts,
+            healed=compared.healed,
+            stopped=compared.stopped,
+        )
+        await self._threads.run(self.journal.save_flag, "drift", msgspec.json.encode(drift).decode())
+        self._set(
+            compared_at=compared.at,
+            vanished=self._status.vanished + sum(each.gone for each in compared.mis),
+            healed=self._status.healed + sum(each.found for each in compared.mis) + compared.healed,
+            drift=drift,
+        )
+        said = [
+            text(self.bridge.language, name, why=why)
+            for name, why in (
+                ("compare_stopped", "; ".join(each.stopped for each in compared.mis if each.stopped)),
+                ("heal_stopped", compared.stopped),
+            )
+            if why
+        ]
+        last = self._status.last_error
+        if said:
+            last = LastError(at=compared.at, kind=ErrorKind.DATA, message=". ".join(said), where=COMPARISON)
+        elif last and last.where == COMPARISON:
+            last = msgspec.structs.replace(last, over=True)
+        self._set(last_error=last)
 
     def _refused(self, outcomes: Sequence[Outcome]) -> None:
         """A login that is refused concerns every card: the bridge pauses and says so."""
@@ -348,16 +416,19 @@ class BridgeRun:
         """A person says: try again. Decided anew, never replayed. Raises DataError where nothing has that number."""
         await self._threads.run(self.journal.release, parked_id, self._clock.now())
 
-    async def compare_now(self) -> list[Reconciled]:
-        """The comparison with the MIS, at once rather than at night. Raises ConfigurationError before the first read
-        is complete, and what the source raises.
+    async def compare_now(self, *, heal: bool, sure: bool) -> Compared:
+        """The comparison, at once rather than at night; `heal`: mend what is found, `sure`: however much that is. Between its
+        steps the bridge goes on. Raises ConfigurationError before the first read is complete, and what the sides raise.
         """
-        async with self._alone:
-            if not self._reader.complete:
-                raise ConfigurationError(
-                    "the first read of the MIS is not complete yet: nothing can be compared; try again later"
-                )
-            return await self._compare_all(self._clock.now())
+        if not self._reader.complete:
+            raise ConfigurationError(text(self.bridge.language, "not_read_yet"))
+        comparison = self._comparing(heal=heal, sure=sure)
+        while True:
+            async with self._alone:
+                compared = await comparison.step()
+                if compared is not None:
+                    await self._tell(compared)
+                    return compared
 
     async def find_cases(self, *, phone: str, last4: str, card_number: str, name: str) -> list[str]:
         """As `BridgeJournal.find_cases`."""

@@ -93,6 +93,25 @@ class Decider:
             conflicts=len(conflicts),
         )
 
+    async def preview(self, keys: Sequence[str]) -> list[tuple[Case, DesiredCard, Merged]]:
+        """What a round would do for these cases if each of their cards were looked at now. Nothing is written. A case that
+        cannot be decided is left out. Raises what `Target.find` raises.
+        """
+        now = self._clock.now()
+        loaded = await self._threads.run(self._journal.load, keys, now)
+        cases = {
+            key: msgspec.structs.replace(
+                each.case,
+                look_again=each.case.look_again
+                | {card.target_id for card in each.case.cards if card.target_id},
+            )
+            for key, each in loaded.items()
+        }
+        finder = Finder(self._target, self._journal, self._threads)
+        desired, broken = await self._decide_all(cases, finder, now)
+        merged = await self._merge_all(cases, desired, finder, broken)
+        return [(cases[key], card, each) for key, pairs in merged.items() for card, each in pairs]
+
     async def _decide_all(
         self, cases: dict[str, Case], finder: Finder, now: datetime
     ) -> tuple[dict[str, Desired], dict[str, str]]:

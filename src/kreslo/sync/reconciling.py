@@ -9,16 +9,17 @@ as it knows it.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import msgspec
 import structlog
 
 from kreslo.connectors.contract import Source
 from kreslo.connectors.errors import DataError
 from kreslo.connectors.seams import Clock
+from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal
 from kreslo.journal.model import Priority
 from kreslo.mapping.model import Horizon
 from kreslo.records import Record, RecordKind, RecordRef, ref_of
+from kreslo.sync.drift import Reconciled
 from kreslo.sync.threads import Threads
 
 log = structlog.get_logger(__name__)
@@ -36,26 +37,22 @@ CHUNK = 1000
 """Records asked for by id at once: of iDent each question costs a look through its orders."""
 
 
-class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pass over one kind came to. `known`: how many of ours were compared; `gone`: confirmed deletions that were
-    news; `found`: records that were not known as they are, or came back; `unreadable`: there, but not as records.
-    `stopped`: why nothing was done, "" where all was.
-    """
-
-    kind: RecordKind
-    known: int
-    gone: int = 0
-    found: int = 0
-    unreadable: int = 0
-    stopped: str = ""
-
-
 class Reconciler:
-    def __init__(self, source: Source, journal: BridgeJournal, clock: Clock, threads: Threads) -> None:
+    """`language`: of what is told to people."""
+
+    def __init__(
+        self,
+        source: Source,
+        journal: BridgeJournal,
+        clock: Clock,
+        threads: Threads,
+        language: str = "ru",
+    ) -> None:
         self._source = source
         self._journal = journal
         self._clock = clock
         self._threads = threads
+        self._language = language
 
     async def run(self, horizon: Horizon, kinds: Sequence[RecordKind] = KINDS) -> list[Reconciled]:
         """One pass over the horizon, a result a kind. Raises what `Source.keys` and `Source.fetch` raise; what was
@@ -69,7 +66,7 @@ class Reconciler:
         known = await self._threads.run(self._journal.known_ids, kind, since, until)
         here = await self._source.keys(kind, since, until)
         absent = known - here
-        if stopped := _doubt(len(known), len(here), len(absent)):
+        if stopped := _doubt(len(known), len(here), len(absent), self._language):
             log.error("reconcile_stopped", kind=kind, known=len(known), absent=len(absent), reason=stopped)
             return Reconciled(kind=kind, known=len(known), stopped=stopped)
         moved, there, odd = await self._take(kind, absent)
@@ -123,10 +120,10 @@ class Reconciler:
         return [record for record in records if ref_of(record) in asked]
 
 
-def _doubt(known: int, here: int, absent: int) -> str:
+def _doubt(known: int, here: int, absent: int, language: str) -> str:
     """Why so many cannot be gone; "" where they can."""
     if known and not here:
-        return "the source gave no key at all"
+        return text(language, "no_keys")
     if absent > FEW and absent > MOST_GONE * known:
-        return f"{absent} of {known} are absent from the source at once"
+        return text(language, "many_absent", absent=str(absent), known=str(known))
     return ""

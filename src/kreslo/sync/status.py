@@ -15,11 +15,23 @@ class LastError(msgspec.Struct, frozen=True, kw_only=True):
     over: bool = False
 
 
+class DriftCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last comparison found: cards compared, and of them those that differ, by kind (see `sync.drift`). `healed`:
+    what was marked to be mended. `stopped`: why it was not, "" where nothing stood against it.
+    """
+
+    at: datetime
+    cards: int
+    by_kind: dict[str, int]
+    healed: int = 0
+    stopped: str = ""
+
+
 class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`live`: the loops turn. `ready`: source and target were reached and the first read is complete. `lag_seconds`:
     age of the oldest change that has no confirmed card yet, 0 when all is told. `settled`: nothing waits, nothing is
     in flight. `compared_at`: the last nightly
-    comparison with the MIS; `vanished`, `healed`: deletions and missed records it found since the start.
+    comparison; `vanished`, `healed`: deletions, and what was missed and made good, since the start; `drift`: what it found.
     `done`, `waiting`: cases decided since the start, cases still to decide. `notices`: what a person should know though
     the bridge goes on, in the words of the source (a file that is late) and of the target (a token that is about to end).
     """
@@ -45,6 +57,7 @@ class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     compared_at: datetime | None = None
     vanished: int = 0
     healed: int = 0
+    drift: DriftCounts | None = None
     cards: dict[str, int] = {}
     by_stage: dict[str, int] = {}
     last_error: LastError | None = None

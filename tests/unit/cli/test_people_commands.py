@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +17,8 @@ from kreslo.connectors.errors import ConfigurationError, DataError, KresloError,
 from kreslo.decisions.desired import Candidate, ReviewWish
 from kreslo.journal import Journal
 from kreslo.journal.model import CasePlan, Priority
-from kreslo.records import Patient, Phone, PhoneKind
+from kreslo.records import Patient, Phone, PhoneKind, RecordKind
+from kreslo.sync.drift import Compared, Drift, DriftKind, Reconciled
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 PHONE = "+79001112233"
@@ -117,6 +120,58 @@ def test_the_lock_and_a_journal_that_is_not_there_are_told(down: Kreslo, state: 
 def test_nothing_is_compared_before_the_first_read(down: Kreslo) -> None:
     refused = down("reconcile")
     assert isinstance(refused.exception, KresloError)
+
+
+class Comparing:
+    """A desk of which only the comparison is asked."""
+
+    def __init__(self, **more: Any) -> None:
+        self.asked: list[tuple[bool, bool]] = []
+        self.compared = Compared(at=NOW, **more)
+
+    def reconcile(self, *, heal: bool, sure: bool) -> Compared:
+        self.asked.append((heal, sure))
+        return self.compared
+
+
+@pytest.fixture
+def compares(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, Comparing]]:
+    def run(*options: str, **more: Any) -> tuple[Result, Comparing]:
+        desk = Comparing(**more)
+        monkeypatch.setattr("kreslo.cli.reconcile.opened_desk", lambda *_, **__: nullcontext(desk))
+        args = ("reconcile", *options)
+        return CliRunner().invoke(build_app(args), args, env={"COLUMNS": "200"}), desk
+
+    return run
+
+
+def test_what_differs_is_told_by_kind(compares: Callable[..., tuple[Result, Comparing]]) -> None:
+    told, desk = compares(
+        mis=[Reconciled(kind=RecordKind.PATIENT, known=5, stale=1)],
+        cards=9,
+        counts={"missing": 0, "field": 2},
+        moves=3,
+        drift=[Drift(kind=DriftKind.FIELD, card="ident/patient/1", target_id="7", what=("NAME", "PHONE"))],
+    )
+    assert told.exit_code == 0
+    for text in ("patient", "разошлись поля: ident/patient/1 (7): NAME, PHONE", "9", "затронет: 3"):
+        assert text in told.output, told.output
+    assert desk.asked == [(False, False)]
+
+
+def test_mending_that_was_stopped_is_a_failure_and_yes_goes_with_heal(
+    compares: Callable[..., tuple[Result, Comparing]],
+) -> None:
+    told, desk = compares("--heal", moves=300, stopped="слишком много")
+    assert desk.asked == [(True, False)]
+    assert isinstance(told.exception, DataError)
+    assert "слишком много" in told.exception.message
+    told, desk = compares("--heal", "--yes", moves=300, healed=300)
+    assert (desk.asked, told.exit_code) == ([(True, True)], 0)
+    assert "исправлено: 300" in told.output
+    told, desk = compares("--yes")
+    assert isinstance(told.exception, ConfigurationError)
+    assert desk.asked == []
 
 
 def test_a_failure_ends_with_code_2_and_a_message_in_russian(kreslo: Callable[..., object]) -> None:

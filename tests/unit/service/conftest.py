@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from kreslo.journal.model import Explained, LastChange, ParkedItem, ReviewItem
 from kreslo.mapping.model import Bridge, Horizon
 from kreslo.service.app import create_app
 from kreslo.service.page import Link
-from kreslo.sync.reconciling import Reconciled
+from kreslo.sync.drift import Compared
 from kreslo.sync.status import BridgeStatus
 
 
@@ -46,7 +47,8 @@ class FakeBridge:
         self.asked: list[ReviewItem] = []
         self.held: list[ParkedItem] = []
         self.told: dict[str, Explained] = {}
-        self.compared: list[Reconciled] = []
+        self.compared = Compared(at=datetime(2026, 11, 21, tzinfo=UTC))
+        self.wished: list[tuple[bool, bool]] = []
         self.answers: list[tuple[int, str, str, str]] = []
         self.sought: list[dict[str, str]] = []
         self.trouble: Exception | None = None
@@ -91,9 +93,10 @@ class FakeBridge:
             raise DataError(f"nothing is parked under the number {parked_id}")
         self.held = [item for item in self.held if item.id != parked_id]
 
-    async def compare_now(self) -> list[Reconciled]:
+    async def compare_now(self, *, heal: bool, sure: bool) -> Compared:
         if self.trouble:
             raise self.trouble
+        self.wished.append((heal, sure))
         return self.compared
 
     async def find_cases(self, *, phone: str, last4: str, card_number: str, name: str) -> list[str]:

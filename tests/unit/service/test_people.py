@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from kreslo.connectors.errors import ConfigurationError, OutageError
@@ -11,7 +12,7 @@ from kreslo.decisions.desired import Candidate, ReviewWish
 from kreslo.journal.model import Explained, ParkedItem, ReviewItem
 from kreslo.records import RecordKind
 from kreslo.service.app import create_app
-from kreslo.sync.reconciling import Reconciled
+from kreslo.sync.drift import Drift, DriftKind, Reconciled
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 HEADER = {"X-Kreslo-Request": "1"}
@@ -136,9 +137,22 @@ async def test_parked_items_show_no_phone_and_can_be_released(client: httpx.Asyn
 async def test_a_comparison_tells_what_it_came_to_or_why_it_cannot_be(
     client: httpx.AsyncClient, full: Any
 ) -> None:
-    full.compared = [Reconciled(kind=RecordKind.PATIENT, known=5, gone=1)]
-    (told,) = (await client.post("/api/clinic/reconcile", headers=HEADER)).json()["results"]
-    assert (told["kind"], told["known"], told["gone"]) == ("patient", 5, 1)
+    full.compared = msgspec.structs.replace(
+        full.compared,
+        mis=[Reconciled(kind=RecordKind.PATIENT, known=5, gone=1)],
+        counts={"field": 1},
+        stopped="too many, ask 8 900 111-22-33",
+        drift=[Drift(kind=DriftKind.FIELD, card="ident/patient/1", target_id="7", what=("NAME",))],
+    )
+    told = (await client.post("/api/clinic/reconcile", headers=HEADER)).json()
+    assert (told["mis"][0]["kind"], told["mis"][0]["known"], told["mis"][0]["gone"]) == ("patient", 5, 1)
+    assert (told["counts"], told["drift"][0]["what"]) == ({"field": 1}, ["NAME"])
+    assert "111-22-33" not in told["stopped"]
+    wish = {"heal": True, "sure": True}
+    await client.post("/api/clinic/reconcile", headers=HEADER, json=wish)
+    assert full.wished == [(False, False), (True, True)]
+    wrong = await client.post("/api/clinic/reconcile", headers=HEADER, json={"heel": True})
+    assert wrong.status_code == 422
     for error, code in ((OutageError("the MIS is off"), 503), (ConfigurationError("not yet"), 409)):
         full.trouble = error
         refused = await client.post("/api/clinic/reconcile", headers=HEADER)

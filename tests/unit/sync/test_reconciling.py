@@ -14,7 +14,8 @@ from kreslo.journal import BridgeJournal, Journal
 from kreslo.journal.model import Priority
 from kreslo.mapping.model import Horizon
 from kreslo.records import Appointment, Patient, Record, RecordKind, RecordRef, ref_of
-from kreslo.sync.reconciling import FEW, Reconciled, Reconciler
+from kreslo.sync.drift import Reconciled
+from kreslo.sync.reconciling import FEW, Reconciler
 from kreslo.sync.threads import InPlace
 
 HORIZON = Horizon(past=timedelta(days=30), future=timedelta(days=90))
@@ -176,7 +177,7 @@ async def test_a_row_that_cannot_be_read_is_there_and_does_not_hide_its_neighbou
 async def test_an_empty_answer_deletes_nothing(mis: Mis, book: BridgeJournal, clock: HandClock) -> None:
     mis.rows.clear()
     done = await reconcile(mis, book, clock)
-    assert "no key at all" in done.stopped
+    assert "ни одного ключа" in done.stopped
     assert len(known(book, clock)) == 20
 
 
