@@ -54,7 +54,6 @@ def _show(console: Console, compared: Compared) -> None:
         ("сравнено", "compared"),
         ("удалено в МИС", "gone"),
         ("найдено", "found"),
-        ("изменилось молча", "changed unseen"),
         ("не читается", "unreadable"),
     )
     table = Table(*(say(*head) for head in heads))
@@ -84,5 +83,5 @@ def _show(console: Console, compared: Compared) -> None:
 
 
 def _cells(each: Reconciled) -> list[str]:
-    counts = (each.known, each.gone, each.found, each.stale, each.unreadable)
+    counts = (each.known, each.gone, each.found, each.unreadable)
     return [each.kind, *(str(count) for count in counts)]

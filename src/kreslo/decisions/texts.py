@@ -30,8 +30,8 @@ _TEXTS = {
         "no_keys": "источник не назвал ни одного ключа",
         "many_absent": "в источнике разом не стало {absent} записей из {known}",
         "blast": (
-            "правка затронула бы карточек: {cards} из {all_cards}, записей МИС: {records}; сама собой она идёт до {most} "
-            "карточек и {percent} %. Посмотрите, что разошлось (kreslo reconcile), и велите исправить: kreslo reconcile "
+            "правка затронула бы {cards} карточек из {all_cards}; сама собой она идёт до {most} карточек и {percent} %. "
+            "Посмотрите, что разошлось (kreslo reconcile), и велите исправить: kreslo reconcile "
             "--heal --yes"
         ),
         "doubtful_visit": "В CRM уже есть сделка на это время, и неясно, этого ли она визита",
@@ -61,8 +61,8 @@ _TEXTS = {
         "no_keys": "the source gave no key at all",
         "many_absent": "{absent} of {known} records are absent from the source at once",
         "blast": (
-            "mending would move {cards} cards of {all_cards} and {records} records of the MIS; by itself it goes as far as "
-            "{most} cards and {percent} %. Look at what differs (kreslo reconcile), and have it mended: kreslo reconcile "
+            "mending would move {cards} cards of {all_cards}; by itself it goes as far as {most} cards and {percent} %. "
+            "Look at what differs (kreslo reconcile), and have it mended: kreslo reconcile "
             "--heal --yes"
         ),
         "doubtful_visit": "The CRM has a deal at this time already, and it is not clear whether it is this visit's",

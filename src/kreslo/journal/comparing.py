@@ -1,6 +1,6 @@
 """What a comparison of MIS, journal and CRM asks of the journal."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -10,8 +10,6 @@ from kreslo.connectors.model import Entity
 from kreslo.journal import schema as t
 from kreslo.journal.model import IntentState, Priority
 from kreslo.journal.room import IN_FLIGHT, UNSENT, Room
-from kreslo.records import Record, RecordKind, ref_of
-from kreslo.records.codec import encode
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -65,27 +63,6 @@ class Comparing(Room):
         )
         with self._reading() as conn:
             return frozenset(row.card_key for row in self._gather(conn, query, t.intents.c.case_key, cases))
-
-    def differing(self, records: Sequence[Record]) -> list[Record]:
-        """Those that are not known as they are."""
-        by_kind: dict[RecordKind, dict[str, Record]] = {}
-        for record in records:
-            by_kind.setdefault(ref_of(record).kind, {})[record.id] = record
-        differing = []
-        with self._reading() as conn:
-            for kind, wanted in by_kind.items():
-                query = select(t.records.c.id, t.records.c.digest).where(
-                    t.records.c.bridge == self._bridge,
-                    t.records.c.kind == kind,
-                    t.records.c.gone_at.is_(None),
-                )
-                known = {row.id: row.digest for row in self._gather(conn, query, t.records.c.id, wanted)}
-                differing += [
-                    record
-                    for id_, record in wanted.items()
-                    if known.get(id_) != self._box.digest(encode(record))
-                ]
-        return differing
 
     def strangers(self, entity: Entity, keys: Mapping[str, str]) -> list[Stranger]:
         """Of the cards of the CRM with keys of ours (key by id), those that the journal does not hold. What is being made

@@ -144,12 +144,12 @@ def _update(
 ) -> Merged:
     fields: dict[str, Value] = {}
     multi: dict[str, MultiChange] = {}
-    overwrites, drift, parked, kept = [], [], [], []
+    overwrites, drift, parked, owned = [], [], [], []
     rewrites = dict(base.rewrites) if base else {}
     read_back = {code: canonical(code, actual.fields.get(code)) for code in card.fields}
     for code, wish in card.fields.items():
         if base and code in base.parked_fields:
-            kept += [code] if differs(code, wish, actual.fields.get(code), canonical) else []
+            owned += [code] if differs(code, wish, actual.fields.get(code), canonical) else []
             continue
         done = merge_field(code, wish, base, actual.fields.get(code), canonical, overrule=card.overrule)
         if done.verdict is Verdict.WRITE:
@@ -164,7 +164,7 @@ def _update(
             if not empty(done.theirs):
                 overwrites.append(Overwrite(card=card.key, field=code, theirs=done.theirs, ours=wish.value))
         elif done.verdict is Verdict.LEAVE:
-            kept += [code] if differs(code, wish, actual.fields.get(code), canonical) else []
+            owned += [code] if differs(code, wish, actual.fields.get(code), canonical) else []
             if base and code in base.decided:
                 # What a person wrote stays theirs at the next change too.
                 read_back[code] = base.read_back.get(code)
@@ -183,10 +183,10 @@ def _update(
         suppressed = held_back(card, card.stage, base, actual, bridge)
         stage = None if suppressed else card.stage.stage
     if card.stage and card.stage.stage and actual.stage != card.stage.stage and stage is None:
-        kept.append(STAGE)
+        owned.append(STAGE)
     contacts, linked = _contacts(card, base, actual, resolve)
     if contacts is None and _relinked(card, actual, resolve):
-        kept.append(CONTACTS)
+        owned.append(CONTACTS)
     # A card we take over gets our key where it has none; a lead that is only linked to keeps its own.
     keyed = "" if card.role in {Role.CLAIM, Role.WATCHED} or actual.key else card.key
     lead = card.lead if card.lead and card.lead not in {actual.lead, base.lead if base else ""} else ""
@@ -233,7 +233,7 @@ def _update(
         drift=tuple(f"{card.key}: {code}" for code in drift),
         suppressed=(f"{card.key}: {suppressed}",) if suppressed else (),
         parked_fields=tuple(parked),
-        kept=tuple(kept),
+        kept=tuple(owned),
     )
 
 

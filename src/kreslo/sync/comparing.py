@@ -1,6 +1,6 @@
 """The comparison of MIS, journal and CRM as a whole, a bounded piece at a time.
 
-First the MIS: its keys (`reconciling`), then each record as it is now. Then the CRM: every case that nothing waits for is
+First the MIS, whose records are read anew (`reconciling`). Then the CRM: every case that nothing waits for is
 decided and merged once more, with its cards as they stand there, and nothing of it is written down. What that would send
 is drift of ours, what it leaves alone is a person's. Last, the keys that stand in the CRM and not in the journal.
 
@@ -10,24 +10,20 @@ Where more would move than the mapping allows, nothing is marked, and a person i
 
 from collections import Counter
 
-import msgspec
 import structlog
 
 from kreslo.connectors.contract import Source, Target
-from kreslo.connectors.errors import DataError
 from kreslo.connectors.model import Entity
 from kreslo.connectors.seams import Clock
 from kreslo.decisions.case import Case
 from kreslo.decisions.desired import DesiredCard
 from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal
-from kreslo.journal.model import Priority
 from kreslo.mapping.model import Bridge
 from kreslo.merging.plan import Merged
-from kreslo.records import Record, RecordRef, kind_of
 from kreslo.sync.deciding import Decider
 from kreslo.sync.drift import Compared, Drift, DriftKind, Reconciled, drifts
-from kreslo.sync.reconciling import CHUNK, FEW, Reconciler
+from kreslo.sync.reconciling import FEW, Reconciler
 from kreslo.sync.threads import Threads
 
 log = structlog.get_logger(__name__)
@@ -64,8 +60,6 @@ class Comparison:
         self._sure = sure
         self._decider = Decider(bridge, journal, target, clock, threads)
         self._mis: list[Reconciled] | None = None
-        self._unread: list[RecordRef] | None = None
-        self._stale: list[Record] = []
         self._after: str | None = ""
         self._entities = _entities(bridge)
         self._waiting = 0
@@ -90,10 +84,6 @@ class Comparison:
                 self._source, self._journal, self._clock, self._threads, self._bridge.language
             )
             self._mis = await reconciler.run(self._bridge.horizon)
-        elif self._unread is None:
-            self._unread = await self._known(self._mis)
-        elif self._unread:
-            self._unread = await self._read(self._unread)
         elif self._after is not None:
             self._after = await self._cases(self._after)
         elif self._entities:
@@ -101,30 +91,6 @@ class Comparison:
         else:
             return await self._end(self._mis)
         return None
-
-    # --- the MIS --------------------------------------------------------------------------------------------------
-
-    async def _known(self, mis: list[Reconciled]) -> list[RecordRef]:
-        now = self._clock.now()
-        since, until = now - self._bridge.horizon.past, now + self._bridge.horizon.future
-        refs: list[RecordRef] = []
-        for each in mis:
-            if not each.stopped:
-                ids = await self._threads.run(self._journal.known_ids, each.kind, since, until)
-                refs += [RecordRef(each.kind, id_) for id_ in sorted(ids)]
-        return refs
-
-    async def _read(self, unread: list[RecordRef]) -> list[RecordRef]:
-        """The next records as they are in the MIS now. Gives those that are left."""
-        part = unread[:CHUNK]
-        try:
-            records = await self._source.fetch(part)
-        except DataError as error:
-            # One row spoils the whole answer; which it is, the comparison of keys has told and parked.
-            log.warning("compared_without", records=len(part), reason=error.message)
-            records = []
-        self._stale += await self._threads.run(self._journal.differing, records)
-        return unread[CHUNK:]
 
     # --- the CRM --------------------------------------------------------------------------------------------------
 
@@ -168,51 +134,37 @@ class Comparison:
 
     async def _end(self, mis: list[Reconciled]) -> Compared:
         now = self._clock.now()
-        changed = Counter(map(kind_of, self._stale))
-        mis = [msgspec.structs.replace(each, stale=changed[each.kind]) for each in mis]
-        cards, records = len(self._to_look), len(self._stale)
-        known = sum(each.known for each in mis)
+        moves = len(self._to_look)
         stopped = ""
-        if self._too_many(cards, self._cards) or self._too_many(records, known):
+        if self._too_many(moves):
             stopped = text(
                 self._bridge.language,
                 "blast",
-                cards=str(cards),
+                cards=str(moves),
                 all_cards=str(self._cards),
-                records=str(records),
                 most=str(self._bridge.reconcile.cards),
                 percent=str(self._bridge.reconcile.percent),
             )
         healed = 0
         if self._heal and (self._sure or not stopped):
-            stopped = ""
-            healed = cards + records
-            await self._mend()
-        log.info("compared", cards=self._cards, waiting=self._waiting, moves=cards + records, healed=healed)
+            stopped, healed = "", moves
+            await self._threads.run(self._journal.look_at, self._to_look, now, why="reconcile")
+        log.info("compared", cards=self._cards, waiting=self._waiting, moves=moves, healed=healed)
         return Compared(
             at=now,
             mis=mis,
             cards=self._cards,
             waiting=self._waiting,
             counts={kind.value: self._counts[kind] for kind in DriftKind},
-            moves=cards + records,
+            moves=moves,
             healed=healed,
             stopped=stopped,
             drift=self._drift,
         )
 
-    async def _mend(self) -> None:
-        now = self._clock.now()
-        if self._stale:
-            await self._threads.run(
-                self._journal.take, self._stale, cursor=None, now=now, priority=Priority.WOKEN
-            )
-        if self._to_look:
-            await self._threads.run(self._journal.look_at, self._to_look, now, why="reconcile")
-
-    def _too_many(self, moves: int, of: int) -> bool:
+    def _too_many(self, moves: int) -> bool:
         plan = self._bridge.reconcile
-        return moves > plan.cards or (moves > FEW and moves * 100 > plan.percent * of)
+        return moves > plan.cards or (moves > FEW and moves * 100 > plan.percent * self._cards)
 
 
 def _entities(bridge: Bridge) -> list[Entity]:

@@ -21,8 +21,8 @@ class DriftKind(StrEnum):
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass over one kind of records came to. `known`: how many of ours were compared; `gone`: confirmed deletions
-    that were news; `found`: records that were not known as they are, or came back; `unreadable`: there, but not as records;
-    `stale`: records that had changed without any reading having shown it. `stopped`: why nothing was done, "" where all was.
+    that were news; `found`: records that were not known as they are, or came back; `unreadable`: there, but not as records.
+    `stopped`: why nothing was done, "" where all was.
     """
 
     kind: RecordKind
@@ -30,7 +30,6 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     gone: int = 0
     found: int = 0
     unreadable: int = 0
-    stale: int = 0
     stopped: str = ""
 
 
@@ -47,7 +46,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """A comparison of MIS, journal and CRM. `cards`: how many were compared; `waiting`: cases left out, since they are to be
-    decided or sent anyway; `counts`: cards by kind of difference; `moves`: cards and records that mending touches;
+    decided or sent anyway; `counts`: cards by kind of difference; `moves`: cards that mending touches;
     `healed`: those that were marked to be mended; `stopped`: why nothing was, "" where nothing stood against it.
     `drift`: the first of the differences.
     """

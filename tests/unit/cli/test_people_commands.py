@@ -147,7 +147,7 @@ def compares(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, Com
 
 def test_what_differs_is_told_by_kind(compares: Callable[..., tuple[Result, Comparing]]) -> None:
     told, desk = compares(
-        mis=[Reconciled(kind=RecordKind.PATIENT, known=5, stale=1)],
+        mis=[Reconciled(kind=RecordKind.PATIENT, known=5, found=1)],
         cards=9,
         counts={"missing": 0, "field": 2},
         moves=3,

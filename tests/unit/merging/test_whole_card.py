@@ -117,6 +117,7 @@ def test_an_update_sends_what_differs_and_remembers_what_was_decided() -> None:
     assert done == Merged(
         planned=(Planned(card=KEY, action=update, after=after, occasion=OCCASION),),
         overwrites=(Overwrite(card=KEY, field="X", theirs="theirs", ours="x"),),
+        kept=("P",),
     )
 
 
