@@ -52,9 +52,10 @@ test: lint odbc
 proofs: .venv/.installed
 	@$(BIN)/python -m pytest -n 2 -m exhaustive $(ARGS)
 
-# The real process, killed and started again; what each run was killed at is printed.
+# The real process, killed and started again; what it was killed at is printed. Then migrations, and a full disk.
 crash: .venv/.installed
-	@KILLS=$(or $(KILLS),300) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest -s tests/crash $(ARGS)
+	@$(BIN)/python -m tests.crash.run --kills $(or $(KILLS),300) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m pytest tests/crash/test_kill_migration.py tests/crash/test_disk_full.py $(ARGS)
 
 soak: .venv/.installed
 	@$(BIN)/python -m tests.soak.run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CHANGES),--changes $(CHANGES)) \

@@ -1,7 +1,5 @@
 """A clinic's day during which Kreslo is killed again and again; then calm, one whole life, and the oracle."""
 
-import asyncio
-import json
 import random
 import signal
 import sys
@@ -17,6 +15,7 @@ from tests.crash.stage import Stage, opened_stage
 PATIENCE = 6.0
 """Seconds that a life may take to reach its point; then it is killed where it is."""
 
+TOLD_EVERY = 25
 WHOLE_EVERY = 10
 """Every so manieth life is a whole process, killed at no point of our choosing."""
 
@@ -53,8 +52,8 @@ async def kill_often(
         async with stage.day(speed=speed):
             for number in range(kills):
                 at_random += not await _one(number, stage, lives, chance)
-                if sys.stderr.isatty():
-                    print(f"\r{crm}: {number + 1} kills", end="", file=sys.stderr)
+                if number % TOLD_EVERY == TOLD_EVERY - 1:
+                    print(f"{crm}: {number + 1} kills", file=sys.stderr)
         calm = time.monotonic()
         status = await settle(stage)
         return Toll(
@@ -117,8 +116,8 @@ async def _short(stage: Stage, lives: Lives, chance: random.Random) -> bool:
     at_point = not await life.lasts(PATIENCE if aim else chance.uniform(0.1, 2.0))
     await _is_killed(life, stage)
     lives.count()
-    if aim and at_point:
-        lives.killed[aim.point] += 1
+    if aim:
+        (lives.killed if at_point else lives.missed)[aim.point] += 1
     return bool(aim and at_point)
 
 
@@ -131,14 +130,3 @@ async def _whole(stage: Stage, chance: random.Random) -> bool:
 
 async def _is_killed(life: Life, stage: Stage) -> None:
     assert await life.ended() == KILLED, f"it ended by itself\n{story(stage)}"
-
-
-def told(toll: Toll) -> str:
-    return json.dumps(msgspec.to_builtins(toll), ensure_ascii=False)
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as place:
-        print(told(asyncio.run(kill_often(sys.argv[1], Path(place), kills=int(sys.argv[2]), seed=1))))

@@ -61,7 +61,9 @@ def story(stage: Stage) -> str:
 
 
 class Lives:
-    """`passed`: in how many lives each point was passed. `killed`: how many ended there."""
+    """`passed`: in how many lives each point was passed. `killed`: how many ended there; `missed`: how many were
+    to end there and did not come so far.
+    """
 
     def __init__(self, stage: Stage, nursery: asyncio.subprocess.Process) -> None:
         self._stage = stage
@@ -70,6 +72,7 @@ class Lives:
         self._trace = stage.folder / "points.log"
         self.passed: Counter[str] = Counter()
         self.killed: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
         self._most: Counter[str] = Counter()
 
     async def short(self, aim: Aim | None = None, *, full: Path | None = None) -> Life:
@@ -104,13 +107,14 @@ class Lives:
         return seen
 
     def next_aim(self, chance: random.Random) -> Aim | None:
-        """A passage of the point that was struck least, of those that lives do pass again; where something is written,
+        """A passage of the point that was tried least, of those that lives do pass again; where something is written,
         twice as often as elsewhere. None as long as none is known.
         """
         known = [point for point in self.passed if self.passed[point] > 1 or _writes(point)]
         if not known:
             return None
-        struck = {point: self.killed[point] / (2 if _writes(point) else 1) for point in known}
+        tried = self.killed + self.missed
+        struck = {point: tried[point] / (2 if _writes(point) else 1) for point in known}
         least = min(struck.values())
         point = chance.choice(sorted(each for each in known if struck[each] == least))
         return Aim(point, min(chance.randint(1, self._most[point]), chance.choice((1, 1, 2, 3))))

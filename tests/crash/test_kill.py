@@ -1,31 +1,25 @@
 """The real process on real files and sockets, killed with SIGKILL at numbered points and at random, while the clinic, its
-staff and the CRM's hooks go on; then calm, and the oracle. `make crash KILLS=300`.
+staff and the CRM's hooks go on; then calm, and the oracle. A few kills here; `make crash KILLS=300` for many.
 """
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.crash.killing import kill_often, told
+from tests.crash.killing import kill_often
+from tests.crash.run import shares
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("KILLS", "6"))
-SEED = int(os.environ.get("SEED", "1"))
-OF_AMOCRM = 4
-"""One kill in so many goes to the bridge with amoCRM."""
+KILLS = 6
 
 
-@pytest.mark.parametrize(
-    ("crm", "kills"), [("bitrix24", KILLS - KILLS // OF_AMOCRM), ("amocrm", max(1, KILLS // OF_AMOCRM))]
-)
+@pytest.mark.parametrize(("crm", "kills"), shares(KILLS).items())
 async def test_killed_at_any_point_it_doubles_loses_and_repeats_nothing(
     tmp_path: Path, crm: str, kills: int
 ) -> None:
-    # Few kills go with a small clinic: the import itself must not take longer than they do.
-    toll = await kill_often(crm, tmp_path, kills=kills, seed=SEED, patients=40 if kills < 20 else 200)
-    print(told(toll))
+    # The smallest clinic: its import must not take longer than the kills do.
+    toll = await kill_often(crm, tmp_path, kills=kills, seed=1, patients=40)
     assert toll.violations == []
     assert toll.kills == kills
     assert toll.confirmed > 50
