@@ -167,6 +167,26 @@ ENQUIRIES = Dataset(
     ),
 )
 
+RECALLS = Dataset(
+    name="recalls",
+    key="recall_id",
+    columns=(
+        _key("recall_id"),
+        Column("patient_id", Type.KEY, required=True),
+        Column("created_at", Type.TIME, required=True, moves=True),
+        _moment("changed_at"),
+        Column("is_closed", Type.FLAG),
+        Column("comment"),
+        Column("branch_id", Type.KEY),
+        Column("branch_name"),
+        Column("doctor_id", Type.KEY),
+        Column("doctor_surname"),
+        Column("doctor_name"),
+        Column("doctor_patronymic"),
+        Column("doctor_specialty"),
+    ),
+)
+
 CANCEL_REASONS, APPOINTMENT_SOURCES, INFO_SOURCES = (
     Dataset(name=name, key="id", columns=(_key("id"), Column("name", required=True)))
     for name in ("cancel_reasons", "appointment_sources", "info_sources")
@@ -176,5 +196,5 @@ DICTIONARIES = (CANCEL_REASONS, APPOINTMENT_SOURCES, INFO_SOURCES)
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
-    for dataset in (APPOINTMENTS, PATIENTS, ORDERS, ORDER_LINES, BRANCHES, ENQUIRIES, *DICTIONARIES)
+    for dataset in (APPOINTMENTS, PATIENTS, ORDERS, ORDER_LINES, BRANCHES, ENQUIRIES, RECALLS, *DICTIONARIES)
 }

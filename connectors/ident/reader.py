@@ -23,6 +23,7 @@ from connectors.ident.datasets import (
     ORDER_LINES,
     ORDERS,
     PATIENTS,
+    RECALLS,
     Dataset,
 )
 from connectors.ident.options import IdentOptions
@@ -44,6 +45,7 @@ DATASET_OF = {
     RecordKind.PATIENT: PATIENTS,
     RecordKind.APPOINTMENT: APPOINTMENTS,
     RecordKind.ENQUIRY: ENQUIRIES,
+    RecordKind.ENTRY: RECALLS,
 }
 _KIND_OF = {dataset.name: kind for kind, dataset in DATASET_OF.items()}
 
@@ -246,6 +248,8 @@ class Reader:
             return self._rows.patient(row, self._dictionary(connection, INFO_SOURCES, row.get("source_id")))
         if dataset is ENQUIRIES:
             return self._rows.enquiry(row)
+        if dataset is RECALLS:
+            return self._rows.recall(row)
         if isinstance(bill, ValueError):
             raise bill
         return self._rows.appointment(

@@ -11,7 +11,7 @@ from connectors.ident.bills import NO_BILL, Bill
 from connectors.ident.options import BranchOptions, IdentOptions
 from connectors.ident.values import Row, flag, full_name, local, money, reference, text
 from kreslo.connectors.seams import Clock
-from kreslo.records import Appointment, Branch, Doctor, Enquiry, Patient, Phone, Sex
+from kreslo.records import RECALL, Appointment, Branch, Doctor, Enquiry, Entry, Patient, Phone, Sex
 from kreslo.records.dates import parse_birth_date
 from kreslo.records.names import tidy_name
 from kreslo.records.phones import parse_phones
@@ -128,6 +128,27 @@ class Rows:
             result=text(row.get("result")),
             source=text(row.get("source")),
             changed_at=_of(row, "changed_at", lambda value: local(value, self._zone)),
+        )
+
+    def recall(self, row: Row) -> Entry:
+        branch = self._branch(row)
+        zone = self.zone(branch.id if branch else "")
+        created_at = _of(row, "created_at", lambda value: local(value, zone))
+        if created_at is None:
+            raise ValueError("created_at is empty: the recall has no time")
+        changed_at = _of(row, "changed_at", lambda value: local(value, zone))
+        closed = bool(_of(row, "is_closed", flag))
+        return Entry(
+            id=reference(row["recall_id"]),
+            patient_id=_of(row, "patient_id", reference),
+            campaign=RECALL,
+            created_at=created_at,
+            changed_at=changed_at,
+            # iDent does not say when; its last change is when at the latest.
+            closed_at=(changed_at or created_at) if closed else None,
+            doctor=_doctor(row),
+            branch=branch,
+            comment=text(row.get("comment")),
         )
 
     def _phones(self, row: Row, *columns: str) -> tuple[Phone, ...]:

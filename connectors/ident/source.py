@@ -1,6 +1,6 @@
 """iDent as a source of records (contract: kreslo.connectors.contract.Source).
 
-A pass reads the patients, the appointments, what moved among the orders, and the enquiries, in this order. The first
+A pass reads the patients, the appointments, what moved among the orders, the enquiries, and the recalls, in this order. The first
 pass over a dataset reads it whole, by key. Each later pass reads the rows of which any instant is not older than the
 database's clock was at the pass before (less `overlap`), and the rows with a higher key than any seen.
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from connectors.ident.checks import inspect
 from connectors.ident.client import Database
 from connectors.ident.cursor import Cursor, Mark, Place, parse
-from connectors.ident.datasets import APPOINTMENTS, DATASETS, ENQUIRIES, ORDERS, PATIENTS, Dataset
+from connectors.ident.datasets import APPOINTMENTS, DATASETS, ENQUIRIES, ORDERS, PATIENTS, RECALLS, Dataset
 from connectors.ident.dialects import dialect_of
 from connectors.ident.options import IdentOptions
 from connectors.ident.probing import look
@@ -32,7 +32,7 @@ from kreslo.connectors.model import Problem
 from kreslo.connectors.probing import Probe
 from kreslo.records import Record, RecordKind, RecordRef
 
-PASS = (PATIENTS.name, APPOINTMENTS.name, ORDERS.name, ENQUIRIES.name)
+PASS = (PATIENTS.name, APPOINTMENTS.name, ORDERS.name, ENQUIRIES.name, RECALLS.name)
 """The order of a pass: a patient is known before the visit, a visit before its money."""
 
 Result = TypeVar("Result")

@@ -22,6 +22,7 @@ _MADE_OF = {
     "appointments": ("appointments", "orders", "order_lines", "cancel_reasons", "appointment_sources"),
     "orders": ("orders",),
     "enquiries": ("enquiries",),
+    "recalls": ("recalls",),
 }
 
 

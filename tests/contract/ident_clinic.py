@@ -24,6 +24,7 @@ _TABLE = {
     RecordKind.PATIENT: ("Patients", "ID_Persons"),
     RecordKind.APPOINTMENT: ("Receptions", "ID"),
     RecordKind.ENQUIRY: ("KresloDemoEnquiries", "ID"),
+    RecordKind.ENTRY: ("ScheduledReceptions", "ID"),
 }
 
 
@@ -80,6 +81,16 @@ class Clinic:
             "DateTimeAdded": self.local(),
         }
         return str(self.add("Receptions", **{**usual, **more}))
+
+    def add_recall(self, patient_id: str, **more: Any) -> str:
+        usual = {
+            "ID_Patients": int(patient_id),
+            "ID_Staffs": 1,
+            "ID_ProfessionNames": 2,
+            "ID_OwnCompanies": 1,
+        }
+        dated = {"DateTimeAdded": self.local(), "DateTimeChanged": self.local()}
+        return str(self.add("ScheduledReceptions", **{**usual, **dated, **more}))
 
     def touch(self, ref: RecordRef) -> None:
         self.touched += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from connectors.ident.sandbox import billing, enquiries, history, people, scenes, visits
+from connectors.ident.sandbox import billing, enquiries, history, people, recalls, scenes, visits
 from connectors.ident.sandbox.moments import local
 from connectors.ident.sandbox.people import PatientRow
 from connectors.ident.sandbox.visits import Visit
@@ -87,6 +87,13 @@ def _fill(connection: sqlite3.Connection, seed: int, now: datetime, count: int) 
         "KresloDemoEnquiries",
         "DateTimeAdded Phone Name Result Source",
         ((str(at), *rest) for at, *rest in asked),
+    )
+    professions = {member.id: member.professions[0] for member in people.STAFF}
+    _insert(
+        connection,
+        "ScheduledReceptions",
+        recalls.COLUMNS,
+        recalls.write(Random(f"{seed}/recalls"), rows, professions, now),
     )
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from connectors.ident.sandbox import phones
 from connectors.ident.sandbox.moments import instant, local
 from kreslo.connectors.errors import ConfigurationError
-from kreslo.connectors.sandboxes import Census, ChainCensus
+from kreslo.connectors.sandboxes import Census, ChainCensus, EntryCensus
+from kreslo.records import RECALL
 
 RESCHEDULE_REASON = "Перенос"
 REBOOK_WINDOW = timedelta(hours=24)
@@ -31,6 +32,13 @@ SELECT r.ID, r.ID_Patients, r.ID_Staffs, r.PlanStart, r.PlanEnd, r.DateTimeAdded
 FROM Receptions r LEFT JOIN ReceptionCancelReasons c ON c.ID = r.ID_ReceptionCancelReasons
 LEFT JOIN Patients p ON p.ID_Persons = r.ID_Patients
 WHERE r.ID_Patients IS NOT NULL ORDER BY r.DateTimeAdded, r.ID
+"""
+
+_RECALLS = """
+SELECT s.ID_Patients, s.DateTimeAdded, p.SMSRejection = 1 OR p.ConformToSending = 0
+FROM ScheduledReceptions s JOIN Patients p ON p.ID_Persons = s.ID_Patients
+WHERE COALESCE(s.ID_ReceptionsClose, s.ID_DelayAppointmentsClose, s.ID_ReceptionCancelReasons,
+               s.ID_CrmJobCommunicationCommentsClose) IS NULL ORDER BY s.ID
 """
 
 _AMOUNTS = """
@@ -83,6 +91,7 @@ def census(path: Path, *, now: datetime, past: timedelta, future: timedelta) -> 
             (since, str(local(now))),
         ).fetchall()
         (patients,) = connection.execute("SELECT COUNT(*) FROM Patients").fetchone()
+        recalls = connection.execute(_RECALLS).fetchall()
     _link(rows)
     _infer(rows)
     graced = str(local(now - GRACE))
@@ -95,6 +104,15 @@ def census(path: Path, *, now: datetime, past: timedelta, future: timedelta) -> 
             _chain(row, graced, amounts.get(row.id)) for row in sorted(lasts, key=lambda row: row.id)
         ),
         last_seen=tuple(_chain(row, graced, amounts.get(row.id)) for row in _last_seen(rows)),
+        entries=tuple(
+            EntryCensus(
+                campaign=RECALL,
+                patient_id=str(patient),
+                at=instant(added).astimezone(UTC),
+                refused=bool(refused),
+            )
+            for patient, added, refused in recalls
+        ),
     )
 
 

@@ -191,6 +191,26 @@ CREATE TABLE PaymentsIn (
     ID_Staffs        INTEGER
 );
 
+-- Who is to be invited later («пригласить позже»): not the diary. Closed once one of the …Close columns, or a reason, stands.
+CREATE TABLE ScheduledReceptions (
+    ID                                  INTEGER PRIMARY KEY,
+    ID_Patients                         INTEGER,
+    ID_Receptions                       INTEGER,   -- the reception at which it was planned
+    ID_CRMJobTypes                      INTEGER,
+    ID_SanationTypes                    INTEGER,
+    ID_OwnCompanies                     INTEGER,
+    ID_ProfessionNames                  INTEGER,
+    ID_Staffs                           INTEGER,
+    Comment                             NVARCHAR(2000),
+    Length                              INTEGER,
+    ID_ReceptionsClose                  INTEGER,   -- the reception that came of it
+    ID_DelayAppointmentsClose           INTEGER,
+    ID_ReceptionCancelReasons           INTEGER,
+    ID_CrmJobCommunicationCommentsClose INTEGER,
+    DateTimeAdded                       DATETIME,
+    DateTimeChanged                     DATETIME
+);
+
 -- INVENTED for the demo, hence its name: iDent keeps enquiries («История обращений») in a table that is not public.
 CREATE TABLE KresloDemoEnquiries (
     ID            INTEGER PRIMARY KEY,
