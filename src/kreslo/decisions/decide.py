@@ -119,7 +119,7 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
         reviews=(*reviews, *([merged] if merged else [])),
         claims={claim.card.id: claim.booked_at for claim in (*claims.values(), *later.late.values())},
         wake_at=min(
-            (wake for wake in (*_wakes(every, carded, bridge, now), *campaigns.wakes) if wake > now),
+            (wake for wake in (*_wakes(every, carded, bridge), *campaigns.wakes) if wake > now),
             default=None,
         ),
         rules=(*_rules(carded, identity, claims, adoption), *campaigns.rules, *campaign_rules),
@@ -138,15 +138,13 @@ def _visits(
     ]
 
 
-def _wakes(
-    every: Sequence[Visit], carded: Sequence[Visit], bridge: Bridge, now: datetime
-) -> Iterator[datetime]:
+def _wakes(every: Sequence[Visit], carded: Sequence[Visit], bridge: Bridge) -> Iterator[datetime]:
     """Phases change by the clock, visits come into the horizon, and at its start the next visit is another one."""
     for visit in carded:
         if visit.wake_at:
             yield visit.wake_at
     for visit in every:
-        enters = visits.enters_horizon_at(visit, bridge, now)
+        enters = visits.enters_horizon_at(visit, bridge)
         if enters:
             yield enters
         if visit.ahead:

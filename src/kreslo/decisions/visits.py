@@ -21,7 +21,7 @@ from kreslo.decisions.desired import (
     TaskWish,
 )
 from kreslo.decisions.fields import wishes
-from kreslo.decisions.scope import appointment_scope, local, zone_of
+from kreslo.decisions.scope import appointment_scope, zone_of
 from kreslo.decisions.stages import speaks, stage_wish
 from kreslo.decisions.status import next_wake, phase_of, status_of
 from kreslo.decisions.texts import moment, phase_name, text
@@ -52,7 +52,7 @@ def visit_of(
     last = chain.last
     own = cards[0] if cards else None
     base = own.base if own else None
-    before = [each for each in completed if each.starts_at < last.starts_at and each.id != last.id]
+    before = [each for each in completed if each.starts_at < last.starts_at]
     primary = not before or last.starts_at - before[-1].starts_at > plan.primary_after
     vanished = last.id in case.vanished
     if vanished:
@@ -94,7 +94,7 @@ def _said(chain: Chain, case: Case) -> frozenset[str]:
     mine = {member.id for member in chain.members}
     said = set()
     for card in case.cards:
-        for marker in card.base.markers if card.base and card.role is Role.VISIT else ():
+        for marker in card.base.markers if card.base else ():
             about, _, rest = marker.partition(":")
             if rest.startswith(f"{minute(chain.last)}:") and (
                 about in mine or at.get(about) != chain.last.starts_at
@@ -111,7 +111,7 @@ def _confirmation(last: Appointment, base: Base | None, *, said: bool) -> tuple[
     if last.confirmed_at or said:
         moment_ = last.confirmed_at.isoformat() if last.confirmed_at else "said"
         token = f"{last.id}:{moment_}"
-    if base is None or not token:
+    if base is None:
         return token, ""
     moved = base.starts_at is not None and base.starts_at != last.starts_at
     stale = token == base.confirmation if moved else token == base.void
@@ -132,10 +132,11 @@ def why_no_card(visit: Visit, case: Case, bridge: Bridge, plan: AppointmentPlan,
     return ""
 
 
-def enters_horizon_at(visit: Visit, bridge: Bridge, now: datetime) -> datetime | None:
-    if visit.own is None and visit.last.starts_at > now + bridge.horizon.future:
-        return visit.last.starts_at - bridge.horizon.future + timedelta(minutes=1)
-    return None
+def enters_horizon_at(visit: Visit, bridge: Bridge) -> datetime | None:
+    """When a chain without a card comes into the horizon; long past for most."""
+    if visit.own is not None:
+        return None
+    return visit.last.starts_at - bridge.horizon.future + timedelta(minutes=1)
 
 
 def at_rest(visit: Visit, bridge: Bridge, now: datetime) -> bool:
@@ -227,19 +228,23 @@ def visit_card(
 
 def lead_is_written(own: OwnCard, plan: AppointmentPlan) -> bool:
     """Whether the lead of a visit card stands on it, by our last confirmed write."""
-    base, claim = own.base, plan.claim
-    if not own.claimed_lead or base is None or claim is None:
-        return not own.claimed_lead
-    related = bool(claim.relation_field) and base.decided.get(claim.relation_field) == own.claimed_lead
-    return base.lead == own.claimed_lead or related
+    if not own.claimed_lead:
+        return True
+    return (own.base or Base()).lead == own.claimed_lead or _is_related(own, plan)
+
+
+def _is_related(own: OwnCard, plan: AppointmentPlan) -> bool:
+    """Whether it stands in the relation field."""
+    return bool(
+        own.base and plan.claim and own.base.decided.get(plan.claim.relation_field) == own.claimed_lead
+    )
 
 
 def _lead_before(own: OwnCard | None, plan: AppointmentPlan) -> tuple[str, str]:
     """The lead to write and the lead to remember, as they were before this decision."""
-    if own is None or not own.claimed_lead:
+    if own is None:
         return "", ""
-    by_relation = lead_is_written(own, plan) and own.base is not None and own.base.lead != own.claimed_lead
-    return ("" if by_relation else own.claimed_lead), own.claimed_lead
+    return ("" if _is_related(own, plan) else own.claimed_lead), own.claimed_lead
 
 
 def superseded(twin: OwnCard, bridge: Bridge, plan: AppointmentPlan) -> DesiredCard:
@@ -308,12 +313,14 @@ def _notes(visit: Visit, bridge: Bridge, base: Base | None, *, moved: bool) -> t
     zone = zone_of(visit.last, bridge)
     if moved and base.starts_at:
         name = "moved_inferred" if visit.last.id in visit.chain.inferred else "moved"
-        old, new = local(base.starts_at, zone), local(visit.last.starts_at, zone)
         notes.append(
             NoteWish(
                 marker=f"moved:{visit.last.id}:{visit.last.starts_at:%Y%m%dT%H%M}:{_moves(visit.chain, base)}",
                 text=text(
-                    bridge.language, name, old=moment(old) if old else "", new=moment(new) if new else ""
+                    bridge.language,
+                    name,
+                    old=moment(base.starts_at.astimezone(zone)),
+                    new=moment(visit.last.starts_at.astimezone(zone)),
                 ),
             )
         )
