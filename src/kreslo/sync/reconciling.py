@@ -24,7 +24,7 @@ from kreslo.sync.threads import Threads
 
 log = structlog.get_logger(__name__)
 
-KINDS = (RecordKind.PATIENT, RecordKind.APPOINTMENT, RecordKind.ENQUIRY)
+KINDS = (RecordKind.PATIENT, RecordKind.APPOINTMENT, RecordKind.ENQUIRY, RecordKind.ENTRY)
 """Patients first, so that a visit that is found has its patient."""
 
 MOST_GONE = 0.2
