@@ -369,7 +369,7 @@ async def _quiet(world: "World") -> list[Violation]:
     records = [record async for batch in world.source.read(None) for record in batch.records]
     run.journal.take(records, cursor=None, now=now, priority=Priority.LIVE)
     run.journal.mark_all(now, Priority.LIVE)
-    for _ in range(5):
+    for _ in range(3):
         await world.clock.sleep(6)
         await run.turn()
     written = world.network.writes - before

@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.promise import ROOM, keep_the_promise
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(100, 200, ROOM))
 def test_every_seed_keeps_the_promise(first: int, tmp_path: Path) -> None:
     keep_the_promise(first, tmp_path)

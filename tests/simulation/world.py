@@ -208,7 +208,7 @@ class World:
         """How long nobody turns: short while something waits, long while nothing happens."""
         planned = self.clock.next_plan()
         if not settled:
-            step = self.chance.choice((1.0, 5.0, 20.0, 90.0))
+            step = self.chance.choice((1.0, 5.0, 30.0, 90.0, 90.0))
         else:
             step = self.chance.choice((600.0, 4 * 3600.0, 10 * 3600.0))
             if planned is not None:
