@@ -152,6 +152,16 @@ def test_an_enquiry_is_one_lead(demo: Demo) -> None:
     assert leads()[0]["stage"] == "Новый"
 
 
+def test_ident_is_served_the_demos_leads_as_tickets(demo: Demo) -> None:
+    key = {"IDENT-Integration-Key": "kreslo-demo-exchange"}
+    asked = {"url": f"{demo.page}ident/GetTickets", "trust_env": False, "timeout": 30}
+    assert httpx.get(**asked).status_code == 401
+    tickets = httpx.get(**asked, headers=key).json()
+    ready = {f"demo-lead-{lead['id']}" for lead in demo.leads() if lead["stage"] == "Записан на консультацию"}
+    assert ready
+    assert ready <= {ticket["Id"] for ticket in tickets}
+
+
 def test_the_page_shows_what_happened(demo: Demo) -> None:
     page = httpx.get(demo.page, trust_env=False, timeout=30)
     assert page.status_code == 200

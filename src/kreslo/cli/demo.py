@@ -173,7 +173,9 @@ async def play(stage: Stage, options: Options) -> bool:
         )
         links = [Link(demo_words.boards(show.target), f"{show.url}/") for show in shows]
         bridges = [show.bridge for show in shows]
-        running = asyncio.create_task(run_together(bridges, create_app(bridges, links=links), listener, stop))
+        exchanges = [bridge for bridge in bridges if bridge.exchange_key]
+        app = create_app(bridges, links=links, exchanges=exchanges)
+        running = asyncio.create_task(run_together(bridges, app, listener, stop))
         try:
             if not await _imported(bridges, running, stop, console, options.wait if options.once else None):
                 if options.once:
