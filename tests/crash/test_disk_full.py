@@ -11,7 +11,7 @@ from tests.crash.killing import settle
 from tests.crash.lives import Life, Lives, opened_nursery, story
 from tests.crash.stage import TOKEN, Stage, opened_stage
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 SECONDS = 60.0
 HOOK = {"event": "ONCRMDEALUPDATE", "auth[application_token]": TOKEN}

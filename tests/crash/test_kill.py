@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.crash.killing import kill_often
-from tests.crash.run import shares
 
 pytestmark = pytest.mark.slow
 
-KILLS = 6
 
-
-@pytest.mark.parametrize(("crm", "kills"), shares(KILLS).items())
+# amoCRM lets seven requests a second through, so that an import alone takes longer than all of the other one.
+@pytest.mark.parametrize(
+    ("crm", "kills"), [("bitrix24", 6), pytest.param("amocrm", 2, marks=pytest.mark.exhaustive)]
+)
 async def test_killed_at_any_point_it_doubles_loses_and_repeats_nothing(
     tmp_path: Path, crm: str, kills: int
 ) -> None:

@@ -18,7 +18,7 @@ from tests.crash.points import Aim
 from tests.crash.stage import opened_stage
 from tests.crash.test_disk_full import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 SECONDS = 30.0
 DONE = "after the commit of upgrade"
