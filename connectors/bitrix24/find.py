@@ -9,7 +9,7 @@ from typing import Any
 from connectors.bitrix24.answers import Refusal
 from connectors.bitrix24.cards import card_of, instant, linked, selection
 from connectors.bitrix24.client import Client, accepted
-from connectors.bitrix24.entities import CONTACT, KINDS, LEAD, Kind, kind_of
+from connectors.bitrix24.entities import CONTACT, DEAL, KINDS, LEAD, Kind, kind_of
 from connectors.bitrix24.listing import PAGE, Query, chunks, item_query, one_of, read_all
 from connectors.bitrix24.phonebook import Phonebook, row_ends
 from connectors.bitrix24.schema import Schema
@@ -162,6 +162,9 @@ class Finder:
         queries += [
             (LEAD, query) for query in self._id_queries(LEAD, await self._owners(Entity.LEAD, of_leads))
         ]
+        of_deals = sorted({phone for one in asked if one.entity is Entity.DEAL for phone in one.phones})
+        if field := self._schema.phone_field:
+            queries += [(DEAL, self._text_query(DEAL, field, part)) for part in chunks(of_deals)]
         await self._pool(queries)
 
     async def _owners(self, entity: Entity, phones: Iterable[str]) -> set[str]:
@@ -253,8 +256,15 @@ class Finder:
         return [
             card
             for card in self._cards(entity)
-            if row_ends(self._rows[entity][card.id]) & ends or holders.intersection(card.contacts)
+            if self._ends(entity, card.id) & ends or holders.intersection(card.contacts)
         ]
+
+    def _ends(self, entity: Entity, one: str) -> set[str]:
+        """The comparable digits of a card's own numbers; a deal's stand in a text field, if anywhere."""
+        row = self._rows[entity][one]
+        if entity is not Entity.DEAL:
+            return row_ends(row)
+        return {comparable(str(row.get(self._schema.phone_field) or ""))} - {""}
 
     def _cards(self, entity: Entity) -> list[Card]:
         return [self._card(entity, one) for one in self._rows[entity]]

@@ -70,6 +70,10 @@ class Bitrix24Options(BaseModel):
     behind it. A portal of one's own may have a shorter limit.
     """
     key_field: Annotated[str, Field(pattern=r"^UF_CRM_[A-Z0-9_]{1,43}$")] = "UF_CRM_KRESLO_KEY"
+    phone_field: Annotated[str, Field(pattern=r"^UF_CRM_[A-Z0-9_]{1,43}$")] = "UF_CRM_KRESLO_PHONE"
+    """A text field of deals that holds the caller's number, where the portal works without leads: a deal has no phones of
+    its own, and an enquiry has no contact yet.
+    """
     user: str = ""
     """Id of the technical user whose webhook this is; "" asks the portal."""
     hook_token: SecretStr | None = None

@@ -56,13 +56,14 @@ _PLACES = frozenset(("STAGE_ID", "STATUS_ID", "CATEGORY_ID", "CONTACT_ID", "CONT
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
     """The catalog, and what the wire needs beyond it. `currency`: the portal's base currency; `statuses`: the rows
-    of crm.status.list by dictionary.
+    of crm.status.list by dictionary; `phone_field`: the text field of deals that holds a number, "" where there is none.
     """
 
     catalog: Catalog
     fields: dict[Entity, dict[str, Field]]
     currency: str
     statuses: dict[str, list[dict[str, Any]]]
+    phone_field: str = ""
 
     def field(self, entity: Entity, code: str) -> Field | None:
         return self.fields.get(entity, {}).get(code)
@@ -92,6 +93,7 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
         "currency": Call("crm.currency.list"),
         "users": Call("user.get", {"start": 0}),
         "license": Call("app.info"),
+        "mode": Call("crm.settings.mode.get"),
     }
     for kind in KINDS:
         calls[f"{kind.word} fields"] = Call(kind.method("fields"))
@@ -107,8 +109,9 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
     fields = {kind.entity: _fields(kind, said, statuses) for kind in KINDS}
     profile = accepted(said["profile"], "profile").result
     currency = said["currency"]
+    categories = rows(accepted(said["categories"], "crm.category.list").result)
     catalog = Catalog(
-        funnels=_funnels(rows(accepted(said["categories"], "crm.category.list").result), statuses),
+        funnels=_funnels(categories, statuses, leads=not _is_simple(said["mode"])),
         fields=tuple(field.definition for of_kind in fields.values() for field in of_kind.values()),
         users=await _users(client, said["users"]),
         key_fields={entity: options.key_field for entity in fields if options.key_field in fields[entity]},
@@ -116,7 +119,13 @@ async def load(client: Client, options: Bitrix24Options) -> Schema:
     )
     currencies = [] if isinstance(currency, Refusal) else rows(currency.result)
     base = next((str(row.get("CURRENCY")) for row in currencies if row.get("BASE") == "Y"), "RUB")
-    return Schema(catalog=catalog, fields=fields, currency=base, statuses=statuses)
+    phone = options.phone_field if options.phone_field in fields[Entity.DEAL] else ""
+    return Schema(catalog=catalog, fields=fields, currency=base, statuses=statuses, phone_field=phone)
+
+
+def _is_simple(reply: Reply) -> bool:
+    """Whether the portal works without leads: one that is made becomes a deal at once."""
+    return not isinstance(reply, Refusal) and str(reply.result) == "2"
 
 
 def _is_enterprise(reply: Reply) -> bool:
@@ -152,7 +161,7 @@ def stage_dictionary(category: str) -> str:
 
 
 def _funnels(
-    categories: list[dict[str, Any]], statuses: dict[str, list[dict[str, Any]]]
+    categories: list[dict[str, Any]], statuses: dict[str, list[dict[str, Any]]], *, leads: bool
 ) -> tuple[Funnel, ...]:
     funnels = [
         Funnel(
@@ -163,7 +172,8 @@ def _funnels(
         )
         for row in sorted(categories, key=lambda row: (_whole(row.get("sort")), _whole(row.get("id"))))
     ]
-    funnels.append(Funnel(Entity.LEAD, "", LEAD_FUNNEL, _stages(statuses.get("STATUS", []))))
+    if leads:
+        funnels.append(Funnel(Entity.LEAD, "", LEAD_FUNNEL, _stages(statuses.get("STATUS", []))))
     return tuple(funnels)
 
 

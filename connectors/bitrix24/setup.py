@@ -13,6 +13,7 @@ import msgspec
 
 from connectors.bitrix24.client import Client, accepted
 from connectors.bitrix24.entities import KINDS, LEAD_FUNNEL, Kind, kind_of
+from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.schema import Schema, semantic_of, stage_dictionary
 from connectors.bitrix24.wire import Call
 from kreslo.connectors.errors import ConfigurationError
@@ -36,15 +37,22 @@ _STEP = 10
 _LAST = 1000
 _BATCH = 50
 KEY_TITLE = "Ключ Kreslo"
+PHONE_TITLE = "Телефон обращения"
+NO_LEADS = (
+    "Портал работает без лидов (простая CRM): созданный лид сразу стал бы сделкой с новым контактом. Обращения "
+    "ведите сделками: в настройке вместо leads укажите воронку и её стадии"
+)
 
 
 class Setup:
     """One run. `lines`: what was made (or, in a dry run, would be), for a person."""
 
-    def __init__(self, client: Client, schema: Schema, key_field: str, *, dry_run: bool) -> None:
+    def __init__(self, client: Client, schema: Schema, options: Bitrix24Options, *, dry_run: bool) -> None:
         self._client = client
         self._schema = schema
-        self._key_field = key_field
+        self._key_field = options.key_field
+        self._phone_field = options.phone_field
+        self._has_leads = any(funnel.entity is Entity.LEAD for funnel in schema.catalog.funnels)
         self._dry_run = dry_run
         self.lines: list[str] = []
         self._made: set[tuple[Entity, str]] = set()
@@ -54,6 +62,8 @@ class Setup:
         """Raises what the client raises, UnknownOutcomeError too: run it again."""
         for kind in KINDS:
             self._field(NeededField(kind.entity, KEY_TITLE, FieldType.TEXT, self._key_field))
+        if not self._has_leads:
+            self._field(NeededField(Entity.DEAL, PHONE_TITLE, FieldType.TEXT, self._phone_field))
         for field in needed.fields:
             self._field(field)
         groups: dict[tuple[Entity, str], list[NeededStage]] = {}
@@ -130,6 +140,8 @@ class Setup:
             dictionary = "STATUS" if entity is Entity.LEAD else stage_dictionary(funnel.id)
             self._stages(name, dictionary, self._schema.statuses.get(dictionary, []), stages)
             return
+        if entity is Entity.LEAD and not self._has_leads:
+            raise ConfigurationError(NO_LEADS)
         if entity is Entity.LEAD:
             raise ConfigurationError(f"У лидов в Битрикс24 одна воронка «{LEAD_FUNNEL}», а не «{name}»")
         sort = 100 * (len(self._schema.catalog.funnels) + 1)

@@ -16,7 +16,7 @@ from connectors.bitrix24.offline import FEATURES
 from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.phonebook import Phonebook
 from connectors.bitrix24.schema import Schema, load
-from connectors.bitrix24.setup import Setup
+from connectors.bitrix24.setup import NO_LEADS, Setup
 from connectors.bitrix24.wire import Call, section
 from connectors.bitrix24.writing import Writer, needs_seen, values_of
 from kreslo.connectors.contract import Seams
@@ -99,8 +99,7 @@ class Bitrix24Target:
             text = "Вебхук не видит сотрудников: отметьте доступ «Пользователи (user_basic)», чтобы видеть их имена"
             problems.append(Problem(text, ErrorKind.PERMISSION, fatal=False))
         if isinstance(mode, Answer) and str(mode.result) == "2":
-            text = "Портал работает без лидов (простая CRM): созданный лид сразу станет сделкой"
-            problems.append(Problem(text, fatal=False))
+            problems.append(Problem(NO_LEADS, fatal=False))
         admin = not isinstance(profile, Answer) or section(profile.result).get("ADMIN") is not False
         problems += hearing_problems(self._options, features, admin=admin)
         if self._client.moved_to:
@@ -110,7 +109,7 @@ class Bitrix24Target:
 
     async def setup(self, needed: Needed, *, dry_run: bool) -> list[str]:
         """Make what is missing. Each line is one thing; a line «Не создано: …» is for a person to do."""
-        run = Setup(self._client, await self._schema(fresh=True), self._options.key_field, dry_run=dry_run)
+        run = Setup(self._client, await self._schema(fresh=True), self._options, dry_run=dry_run)
         try:
             await run.run(needed)
         finally:
