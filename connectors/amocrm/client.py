@@ -72,7 +72,6 @@ class Client:
         self._block_until = 0.0
         self._block = PERMISSION_PAUSE
         self.skew = 0.0
-        self.last_seconds = 0.0
 
     def __repr__(self) -> str:
         return f"Client({self._host})"
@@ -157,7 +156,6 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"}
         if content is not None:
             headers["Content-Type"] = "application/json"
-        started = self._clock.monotonic()
         try:
             response = await self._http.request(verb, self._base + path, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
@@ -165,8 +163,6 @@ class Client:
         except httpx.RequestError as error:
             self._reached = True
             return Refusal(Verdict.UNKNOWN, f"{type(error).__name__}: {masked(str(error))}")
-        finally:
-            self.last_seconds = self._clock.monotonic() - started
         self._reached = True
         self._read_clock(response)
         return self._judged(response, path)
