@@ -12,8 +12,11 @@ import msgspec
 from tests.crash.lives import Life, Lives, opened_nursery, story, whole_life
 from tests.crash.stage import Stage, opened_stage
 
-PATIENCE = 6.0
-"""Seconds that a life may take to reach its point; then it is killed where it is."""
+READINGS = 5
+"""So often a life may read the clinic, a second apart, to reach its point; then it is killed where it is."""
+
+PATIENCE = 45.0
+"""Seconds after which it is killed anyhow."""
 
 TOLD_EVERY = 25
 WHOLE_EVERY = 10
@@ -113,12 +116,21 @@ async def _short(stage: Stage, lives: Lives, chance: random.Random) -> bool:
     """Killed at the point that was struck least, at one of its passages; or, one time in four, at any moment."""
     aim = lives.next_aim(chance) if chance.random() < 0.8 else None
     life = await lives.short(aim)
-    at_point = not await life.lasts(PATIENCE if aim else chance.uniform(0.1, 2.0))
+    at_point = not await (life.lasts(chance.uniform(0.1, 2.0)) if aim is None else _misses(life, lives))
     await _is_killed(life, stage)
     lives.count()
     if aim:
         (lives.killed if at_point else lives.missed)[aim.point] += 1
     return bool(aim and at_point)
+
+
+async def _misses(life: Life, lives: Lives) -> bool:
+    """False as soon as it is dead."""
+    deadline = time.monotonic() + PATIENCE
+    while await life.lasts(0.1):
+        if lives.seen()["after the commit of take"] >= READINGS or time.monotonic() > deadline:
+            return True
+    return False
 
 
 async def _whole(stage: Stage, chance: random.Random) -> bool:
