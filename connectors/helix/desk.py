@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from connectors.helix import doubts
 from connectors.helix.columns import Columns
 from connectors.helix.drop import Drop
 from connectors.helix.formats import FileError, UnfinishedError, open_table
@@ -19,8 +20,6 @@ from kreslo.connectors.errors import ConfigurationError, ErrorKind
 from kreslo.connectors.model import Problem
 
 log = structlog.get_logger(__name__)
-
-_SHOWN = 5
 
 
 class Desk:
@@ -72,7 +71,7 @@ class Desk:
         """Everything that stands wrong now, none of which stops the bridge."""
         found = [Problem(text, ErrorKind.OUTAGE, fatal=False) for text in self.unreachable()]
         found += [Problem(text, ErrorKind.DATA, fatal=False) for text in self.store.warnings().values()]
-        return found
+        return found + doubts.told(self.store, self._options.state)
 
     def check(self) -> list[Problem]:
         """Looks and takes nothing. Of a profile that has read files before, nothing is fatal: a share that is away and a
@@ -93,7 +92,7 @@ class Desk:
                 continue
             problems += self._sample(name, self._options.folder_of(name) / files[-1].name)
         problems += [Problem(text, ErrorKind.DATA, fatal=False) for text in self.store.warnings().values()]
-        return problems + self._doubts()
+        return problems + doubts.told(self.store, self._options.state)
 
     def _sample(self, name: str, path: Path) -> list[Problem]:
         profile = self._options.profiles[name]
@@ -114,15 +113,6 @@ class Desk:
     def _proved(self, name: str) -> bool:
         """Whether a file of the profile was ever read: then its settings are right."""
         return self.store.last_file(name) is not None
-
-    def _doubts(self) -> list[Problem]:
-        count, first = self.store.doubts(_SHOWN)
-        if not count:
-            return []
-        listed = "; ".join(f"{file}, строка {line}: {why}" for file, line, why in first)
-        more = f" и ещё {count - len(first)}" if count > len(first) else ""
-        text = f"имена, на которые стоит взглянуть до рассылок по имени: {count}. {listed}{more}"
-        return [Problem(text, ErrorKind.DATA, fatal=False)]
 
     def _changed_profiles(self) -> None:
         """A profile that was corrected reads again what it could not read before."""

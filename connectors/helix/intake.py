@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from connectors.helix import merging
+from connectors.helix import doubts, merging
 from connectors.helix.columns import Columns
 from connectors.helix.formats import Bad, FileError, Item, open_table
 from connectors.helix.options import HelixOptions
@@ -123,6 +123,7 @@ class Intake:
         for name in self._store.told_files(file.profile) if everything else [file.name]:
             self._store.settle(f"file/{file.profile}/{name}")
         self._open = None
+        doubts.write_list(self._store, self._options.state)
         log.info(
             "helix.file_read",
             profile=file.profile,

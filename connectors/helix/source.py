@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypeVar
 
+from connectors.helix import hearing
 from connectors.helix.cursor import PARKED, Cursor, Place, parse
 from connectors.helix.desk import Desk
 from connectors.helix.options import HelixOptions
@@ -84,6 +85,12 @@ class HelixSource:
             raise OutageError("\n".join(unreachable))
         window = None if kind is RecordKind.PATIENT else span_of(since, until)
         return await self._run(lambda desk: desk.store.ids(kind, window))
+
+    async def nudges(self) -> AsyncIterator[None]:
+        """See `kreslo.connectors.nudging`."""
+        folders = [self._options.folder_of(name) for name in self._options.profiles]
+        async for nudge in hearing.nudges(folders, self._seams.clock, self._options.settle.total_seconds()):
+            yield nudge
 
     async def close(self) -> None:
         if self._desk is not None:

@@ -344,10 +344,13 @@ class Store:
         """Of the file of this name (None: of any), which is read again or followed by a newer one."""
         self._db.execute("DELETE FROM doubts WHERE profile = ? AND name = coalesce(?, name)", (profile, name))
 
-    def doubts(self, limit: int) -> tuple[int, list[tuple[str, int, str]]]:
-        """How many names look wrong, and where the first of them stand: file, line, why."""
+    def doubts(self, limit: int | None) -> tuple[int, list[tuple[str, int, str]]]:
+        """How many names look wrong, and where the first of them (None: all) stand: file, line, why."""
         count = int(self._db.execute("SELECT count(*) FROM doubts").fetchone()[0])
-        rows = self._db.execute("SELECT name, line, why FROM doubts ORDER BY name, line LIMIT ?", (limit,))
+        rows = self._db.execute(
+            "SELECT name, line, why FROM doubts ORDER BY name, line LIMIT ?",
+            (-1 if limit is None else limit,),
+        )
         return count, [(row[0], row[1], row[2]) for row in rows]
 
     # --- the counter ------------------------------------------------------------------------------------------------

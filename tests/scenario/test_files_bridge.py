@@ -1,5 +1,6 @@
 """1C drops files, Bitrix24 shows cards: the whole way, and what a person is told when a file is late or wrong."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -119,3 +120,21 @@ async def test_a_broken_newest_file_stops_no_start(world: FilesWorld) -> None:
     await world.settle()
     assert ["это HTML" in notice for notice in world.notices] == [True]
     assert len(await world.deals()) == 1
+
+
+async def test_a_file_is_read_when_it_is_heard_of_before_its_time(world: FilesWorld) -> None:
+    text = world.mapping.read_text(encoding="utf-8")
+    world.mapping.write_text(text.replace("every: 5s", "every: 300d"), encoding="utf-8")
+    await world.start()
+    assert world.run
+    await world.settle()
+    stop = asyncio.Event()
+    running = asyncio.create_task(world.run.run(stop))
+    for number in range(100):
+        world.files.drop("visits.csv", [VISITS, (*MARIA[:3], f"Ким {number}")])
+        await asyncio.sleep(0.1)
+        if world.run.status().read:
+            break
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert world.run.status().read > 0

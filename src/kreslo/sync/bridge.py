@@ -18,6 +18,7 @@ from kreslo.connectors.errors import (
 )
 from kreslo.connectors.model import Outcome, OutcomeKind, StageRef
 from kreslo.connectors.noticing import Noticing
+from kreslo.connectors.nudging import Nudging
 from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal, BridgeLock, Journal
 from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, ReviewItem
@@ -128,11 +129,24 @@ class BridgeRun:
     async def run(self, stop: asyncio.Event) -> None:
         """Turns until `stop`. Outages of either side are waited out; the status says so."""
         self._set(live=True)
-        while not stop.is_set():
-            busy = await self.turn()
-            if not busy:
-                await self._rest(stop)
+        hearing = asyncio.create_task(self._hear())
+        try:
+            while not stop.is_set():
+                busy = await self.turn()
+                if not busy:
+                    await self._rest(stop)
+        finally:
+            hearing.cancel()
+            (ended,) = await asyncio.gather(hearing, return_exceptions=True)
+            if isinstance(ended, Exception):
+                log.warning("nothing_heard", bridge=self.name, error=type(ended).__name__)
         self._set(live=False)
+
+    async def _hear(self) -> None:
+        """Reads at once when the source hears of something; it is read by its schedule all the same."""
+        if isinstance(self.source, Nudging):
+            async for _ in self.source.nudges():
+                await self.nudge()
 
     async def turn(self) -> bool:
         """One bounded piece of work: read if it is time, listen, decide, deliver, probe. True if there is more."""

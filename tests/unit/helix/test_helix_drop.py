@@ -298,7 +298,7 @@ async def test_a_corrected_profile_reads_again_what_it_could_not_read(world: Fol
     async with Reading(source(world, columns={"name": "Больной", "birth_date": "Врач"})) as reading:
         reading.cursor = cursor
         assert names(await reading.again()) == ["Иванова", "Сидоров"]
-        assert reading.warnings == []
+        assert not any("не прочитан" in warning for warning in reading.warnings)
 
 
 async def test_parked_rows_are_released_by_a_corrected_profile(world: Folder) -> None:

@@ -227,10 +227,14 @@ async def test_names_that_look_wrong_are_listed_by_their_place(world: World, nam
     await source.close()
     assert f"visits.csv, строка 3: {why}" in problem.message.replace("фамилия, имя и отчество ", "")
     assert name not in problem.message
+    listed = (world.state / "names.csv").read_text(encoding="utf-8-sig")
+    assert listed.splitlines()[1].startswith("visits.csv;3;")
+    assert name not in listed
     world.rows("visits.csv", VISIT, f"{MARIA};{PHONE};13.05.2026 10:00;Ким")
     await world.read()
     source = world.source(profiles=PROFILES)
     assert [each for each in await source.check() if "имена" in each.message] == []
+    assert not (world.state / "names.csv").exists()
     await source.close()
 
 
