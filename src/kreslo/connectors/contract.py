@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -187,13 +188,19 @@ def target_connector(name: str) -> TargetConnector:
     return connector
 
 
+@cache
+def _points(group: str) -> EntryPoints:
+    """Asked once: each time the files of all installed packages are looked through."""
+    return entry_points(group=group)
+
+
 def connector_names(group: str) -> list[str]:
     """Names of the installed connectors of `kreslo.sources` or `kreslo.targets`."""
-    return sorted(point.name for point in entry_points(group=group))
+    return sorted(point.name for point in _points(group))
 
 
 def _load(group: str, name: str) -> object:
-    for point in entry_points(group=group):
+    for point in _points(group):
         if point.name == name:
             return point.load()
     what = group.removeprefix("kreslo.").removesuffix("s")
