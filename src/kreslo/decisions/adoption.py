@@ -85,9 +85,7 @@ def adopted_besides(
     new = [
         visit
         for visit in carded
-        if visit.own is None
-        and visit.chain.first.id not in taken
-        and answer_to(case, _doubt(visit, bridge)) is None
+        if visit.own is None and visit.chain.first.id not in taken and not _settled(case, visit, bridge)
     ]
     at_once = Counter(visit.last.starts_at for visit in new)
     for visit in new:
@@ -109,7 +107,20 @@ def adopted_besides(
                     for card in by_key or by_time
                 ),
             )
+        elif answer_to(case, _doubt(visit, bridge)):
+            # The card that a person chose is gone since.
+            doubtful[first] = ReviewWish(
+                question=_doubt(visit, bridge),
+                rule="deleted_visit",
+                text=text(bridge.language, "deleted_visit"),
+            )
     return msgspec.structs.replace(adoption, taken=taken, doubtful=doubtful)
+
+
+def _settled(case: Case, visit: Visit, bridge: Bridge) -> bool:
+    """Whether a person's answer holds. A link to a card that is there was taken by then; one that is gone is no answer."""
+    answer = answer_to(case, _doubt(visit, bridge))
+    return answer is not None and answer.choice != "link"
 
 
 def _doubt(visit: Visit, bridge: Bridge) -> str:

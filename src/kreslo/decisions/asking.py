@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 from kreslo.connectors.model import Card, Entity, Lookup
 from kreslo.decisions.case import Answer, Case, Facts, OwnCard
+from kreslo.records import RecordKind
+
+_PATIENT = f"/{RecordKind.PATIENT}/"
 
 
 class Asker:
@@ -43,3 +46,8 @@ def answer_to(case: Case, question: str) -> Answer | None:
 def deleted_question(own: OwnCard) -> str:
     """By the id that was deleted: a card that was made again and deleted again is a new question."""
     return f"deleted:{own.key}:{own.target_id}"
+
+
+def about_contact(question: str) -> bool:
+    """Whether it asks whose contact it is."""
+    return question.startswith("contact:") or (question.startswith("deleted:") and _PATIENT in question)

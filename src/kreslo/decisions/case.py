@@ -62,6 +62,7 @@ class OwnCard(msgspec.Struct, frozen=True, kw_only=True):
     `claimed_lead`: the lead linked to this visit card. `busy`: an intent of it is in flight or unknown; nothing may be
     planned for it. `gone`: the CRM does not have it any more. `closed`: superseded by another card, kept for its
     link and to see its closing through. `overrule`: taken over with the MIS's values standing at once, which holds until its first write is confirmed.
+    `shared`: a contact that another patient's was merged into; nobody's fields are written there.
     """
 
     key: str
@@ -76,6 +77,7 @@ class OwnCard(msgspec.Struct, frozen=True, kw_only=True):
     gone: bool = False
     closed: bool = False
     overrule: bool = False
+    shared: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,6 +89,7 @@ def identity_of(
         or _by_other_key(seeker, question)
         or _hung(seeker, hung)
         or _by_phone(seeker, question, gone=own is not None)
+        or _merged_into(seeker, question, own)
     )
     if found:
         return found
@@ -253,6 +254,29 @@ def _by_phone(seeker: Seeker, question: str, *, gone: bool) -> Identity | None:
     return None
 
 
+def _merged_into(seeker: Seeker, question: str, own: OwnCard | None) -> Identity | None:
+    """Another patient's contact that stands on this patient's cards where their own stood: staff merged the two, be they
+    called as they may. The survivor has the numbers of both.
+    """
+    if own is None:
+        return None
+    numbers = {phone.e164 for phone in seeker.patient.phones}
+    for card in seeker.case.cards:
+        before = card.base.contacts if card.base else ()
+        if card.role is not Role.VISIT or card.gone or own.target_id not in before:
+            continue
+        for visit in seeker.asker.ask(ById(card.entity, card.target_id)):
+            if own.target_id in visit.contacts:
+                continue
+            for each in visit.contacts:
+                found = seeker.asker.ask(ById(Entity.CONTACT, each)) if each not in before else ()
+                for contact in found:
+                    known = not numbers or numbers & {phone.e164 for phone in contact.phones}
+                    if known and seeker.asker.owner(Entity.CONTACT, contact.id):
+                        return _review(seeker, question, "shared", (contact,))
+    return None
+
+
 def _rivals(card: Card, seeker: Seeker) -> bool:
     """Whether another patient on this phone, who has no contact yet, fits the contact no worse: a father and a son of
     one name, twins where only the surname was written, one person twice in the MIS.
@@ -310,5 +334,6 @@ def _review(seeker: Seeker, question: str, rule: str, cards: Sequence[Card]) -> 
             )
             for card in cards
         ),
+        shared=cards[0].id if rule == "shared" else "",
     )
     return Identity(standing=Standing.REVIEW, key=seeker.key, review=wish, rule=rule)

@@ -154,11 +154,12 @@ def _wakes(every: Sequence[Visit], carded: Sequence[Visit], bridge: Bridge) -> I
 def _merged_away(case: Case, patient: Patient, bridge: Bridge) -> ReviewWish | None:
     """The MIS merged this patient into another: whether the CRM's two contacts are one is for a person to say."""
     own = own_contact(case)
-    if not patient.merged_into or own is None or own.gone:
+    question = f"merged:{patient.id}"
+    if not patient.merged_into or own is None or own.gone or answer_to(case, question):
         return None
     ids = [own.target_id, case.family_cards.get(patient.merged_into, "")]
     return ReviewWish(
-        question=f"merged:{patient.id}",
+        question=question,
         rule="merged_patients",
         text=text(bridge.language, "merged_patients"),
         candidates=tuple(
@@ -261,7 +262,10 @@ def _contact_card(
         return None, identity.review
     if identity.standing in {Standing.NEVER, Standing.SHARED} or bridge.contact is None:
         return None, None
-    rules = bridge.contact.fields
+    own = own_contact(case)
+    # Two persons stand on one contact: until somebody parts them, what stands there stays.
+    frozen = own is not None and own.shared and not own.gone
+    rules = () if frozen else bridge.contact.fields
     family = bridge.contact.family
     parent = _representative(case, patient, bridge, now)
     if family and not family.phone_on_child and parent and case.family_cards.get(parent.id):
@@ -367,7 +371,8 @@ def _withheld(
     said = answer.choice if answer else ""
     if said == "new" or (not said and plan.on_deleted == "recreate"):
         return "", None
-    if said or plan.on_deleted == "ignore":
+    # A card that was chosen and is not there any more is no answer.
+    if said == "never" or (not said and plan.on_deleted == "ignore"):
         return "its card was deleted in the CRM", None
     review = ReviewWish(question=question, rule="deleted_visit", text=text(bridge.language, "deleted_visit"))
     return "its card was deleted in the CRM, a person is asked", review

@@ -99,12 +99,16 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A question for a person. `question` identifies it (asked once); `rule`: the rule that fired."""
+    """A question for a person. `question` identifies it (asked once); `rule`: the rule that fired; `shared`: the contact of
+    another patient that this one's was merged into: while that is asked, and where the answer is "link", nobody's fields
+    are written there.
+    """
 
     question: str
     rule: str
     text: str
     candidates: tuple[Candidate, ...] = ()
+    shared: str = ""
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ class Work(msgspec.Struct):
     fenced: set[str] = set()
     redo: set[str] = set()
     taken: set[tuple[str, str]] = set()
+    shared: set[tuple[str, str]] = set()  # (case, contact) that another patient's contact was merged into
 
 
 def once_key(card: str, marker: str) -> str:

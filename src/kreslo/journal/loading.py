@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from kreslo.connectors.model import Card, Entity, StageRef
+from kreslo.decisions.asking import about_contact
 from kreslo.decisions.case import Answer, Caller, Case, OwnCard, Role
 from kreslo.journal import schema as t
 from kreslo.journal.codec import unpack_base, unpack_card, unpack_review
@@ -325,6 +326,7 @@ class Loading(Room):
                     overrule=row.overrule,
                 )
             )
+        self._freeze(conn, drafts)
         enquiries = {each.id for draft in drafts.values() for each in draft.enquiries}
         served = (
             select(t.members.c.id)
@@ -343,6 +345,34 @@ class Loading(Room):
             for each in draft.enquiries:
                 if each.id in taken:
                     draft.served.add(RecordRef(RecordKind.ENQUIRY, each.id).key(self._source_id))
+
+    def _freeze(self, conn: Connection, drafts: _Drafts) -> None:
+        """Contacts that are another patient's too, by a question that is open, or by its answer."""
+        contacts = {
+            card.target_id
+            for draft in drafts.values()
+            for card in draft.cards
+            if card.role is Role.CONTACT and card.target_id
+        }
+        query = select(t.reviews.c.case_key, t.reviews.c.target_id, t.reviews.c.body).where(
+            t.reviews.c.bridge == self._bridge,
+            t.reviews.c.intent.is_(None),
+            or_(
+                t.reviews.c.state == "open",
+                and_(t.reviews.c.state == "answered", t.reviews.c.choice == "link"),
+            ),
+        )
+        shared: dict[str, set[str]] = {}
+        for row in self._gather(conn, query, t.reviews.c.target_id, contacts):
+            if about_contact(unpack_review(self._box.open(row.body, REVIEW)).question):
+                shared.setdefault(row.target_id, set()).add(row.case_key)
+        for key, draft in drafts.items():
+            draft.cards = [
+                msgspec.structs.replace(card, shared=True)
+                if card.role is Role.CONTACT and shared.get(card.target_id, set()) - {key}
+                else card
+                for card in draft.cards
+            ]
 
     def _load_answers(self, conn: Connection, drafts: _Drafts) -> None:
         query = (

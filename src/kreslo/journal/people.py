@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Row, bindparam, func, select, update
 
 from kreslo.connectors.errors import DataError
-from kreslo.connectors.model import Action, AddNote, AddTask, CreateCard, StageRef
+from kreslo.connectors.model import Action, AddNote, AddTask, CreateCard, Entity, StageRef
 from kreslo.decisions.case import Role
 from kreslo.journal import schema as t
 from kreslo.journal.codec import unpack_intent, unpack_review, unpack_trace
@@ -194,6 +194,18 @@ class People(Settling):
             if row.intent is not None:
                 self._answer_delivery(conn, row.intent, choice, target_id, now)
             self._mark(conn, [row.case_key], at=now, why="answer", priority=Priority.LIVE, fence=True)
+            self._tell_sharers(conn, {row.target_id, target_id} - {""}, row.case_key, now)
+
+    def _tell_sharers(self, conn: Connection, contacts: set[str], asked: str, now: datetime) -> None:
+        """Whether a contact is its patient's alone may be another matter now: it is compared anew."""
+        query = select(t.cards.c.case_key, t.cards.c.target_id).where(
+            t.cards.c.bridge == self._bridge, t.cards.c.entity == Entity.CONTACT, t.cards.c.case_key != asked
+        )
+        pairs = [
+            (row.case_key, row.target_id) for row in self._gather(conn, query, t.cards.c.target_id, contacts)
+        ]
+        self._mark(conn, {key for key, _ in pairs}, at=now, why="answer", priority=Priority.LIVE)
+        self._look_again(conn, pairs)
 
     def _take_back(self, conn: Connection, review: Row[Any], question: str) -> None:
         if not question.startswith("contact:"):

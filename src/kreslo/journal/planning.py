@@ -297,8 +297,10 @@ class Planning(Writing):
                 "state": "open",
                 "asked_at": now,
                 "choice": "",
-                "target_id": "",
+                # Of an open question: the contact that is another patient's, so that its owner finds the question.
+                "target_id": wish.shared,
                 "answered_by": "",
+                "answered_at": None,
                 "body": self._box.seal(pack_review(wish), REVIEW),
             }
             for wish in plan.reviews

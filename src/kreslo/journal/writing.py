@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select, update
 
+from kreslo.connectors.model import Entity
 from kreslo.journal import schema as t
 from kreslo.journal.ledger import Book, CardRow, Work
 from kreslo.journal.model import IntentState, Priority
@@ -28,6 +29,9 @@ class Writing(Room):
             conn.execute(t.overwrites.insert(), work.overwrites)
         self._write_cases(conn, work)
         self._mark(conn, work.fenced, at=now, why="card taken", priority=Priority.LIVE, fence=True)
+        sharing = {key for key, _ in work.shared} - decided
+        self._mark(conn, sharing, at=now, why="contact shared", priority=Priority.LIVE)
+        self._look_again(conn, [pair for pair in work.shared if pair[0] in sharing])
         self._mark(conn, work.redo, at=now, why="cards changed", priority=Priority.WOKEN)
         for entity in {entity for entity, _ in work.taken}:
             ids = {id_ for each, id_ in work.taken if each == entity}
@@ -132,18 +136,35 @@ class Writing(Room):
             )
         if work.reviews:
             insert = self._insert(t.reviews)
+            new = insert.excluded
+            # A question that is asked although it has an answer: the card that was chosen is gone since.
+            again = and_(t.reviews.c.state == "answered", t.reviews.c.choice == "link")
             conn.execute(
                 insert.on_conflict_do_update(
                     index_elements=["bridge", "question"],
                     set_={
                         "state": "open",
-                        "case_key": insert.excluded.case_key,
-                        "body": insert.excluded.body,
+                        "case_key": new.case_key,
+                        "body": new.body,
+                        "asked_at": case((again, new.asked_at), else_=t.reviews.c.asked_at),
+                        "choice": "",
+                        "target_id": new.target_id,
+                        "answered_by": "",
+                        "answered_at": None,
                     },
-                    where=t.reviews.c.state != "answered",
+                    where=or_(t.reviews.c.state != "answered", again),
                 ),
                 work.reviews,
             )
+            self._tell_owners(conn, {row["target_id"] for row in work.reviews} - {""}, work)
+
+    def _tell_owners(self, conn: Connection, contacts: Collection[str], work: Work) -> None:
+        """Those whose contact another patient's was merged into are decided again: it is not theirs alone."""
+        query = select(t.cards.c.case_key, t.cards.c.target_id).where(
+            t.cards.c.bridge == self._bridge, t.cards.c.entity == Entity.CONTACT
+        )
+        for row in self._gather(conn, query, t.cards.c.target_id, contacts):
+            work.shared.add((row.case_key, row.target_id))
 
     def _write_cases(self, conn: Connection, work: Work) -> None:
         here = (t.cases.c.bridge == self._bridge, t.cases.c.key == bindparam("of_case"))

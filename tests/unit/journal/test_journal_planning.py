@@ -465,13 +465,26 @@ def test_a_question_is_asked_once_withdrawn_and_asked_again(book: BridgeJournal)
 def test_an_answered_question_is_remembered_and_not_asked_again(book: BridgeJournal) -> None:
     take(book, patient("1"))
     decide(book, "patient:1", reviews=(ask("a"),))
-    book.answer(book.reviews()[0].id, "link", "501", "Ольга", NOW)
+    book.answer(book.reviews()[0].id, "never", "", "Ольга", NOW)
     assert due_keys(book) == ["patient:1"]
-    assert load(book, "patient:1").answers == (Answer(question="a", choice="link", target_id="501"),)
+    assert load(book, "patient:1").answers == (Answer(question="a", choice="never"),)
     decide(book, "patient:1", reviews=(ask("a"),))
     assert questions(book) == []
     decide(book, "patient:1")
     assert len(load(book, "patient:1").answers) == 1
+
+
+def test_a_link_that_leads_nowhere_any_more_is_asked_about_again(book: BridgeJournal) -> None:
+    """A decision wishes a question that has an answer only where the chosen card is gone."""
+    take(book, patient("1"))
+    decide(book, "patient:1", reviews=(ask("a"),))
+    number = book.reviews()[0].id
+    book.answer(number, "link", "501", "Ольга", NOW)
+    decide(book, "patient:1", reviews=(ask("a"),))
+    assert questions(book) == ["a"]
+    assert load(book, "patient:1").answers == ()
+    book.answer(number, "link", "502", "Ольга", NOW)
+    assert load(book, "patient:1").answers == (Answer(question="a", choice="link", target_id="502"),)
 
 
 def test_a_decision_made_before_an_answer_is_not_written(book: BridgeJournal) -> None:
