@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 import structlog
 
 from connectors.amocrm import connector as amocrm
+from connectors.amocrm.limits import lock_paths
+from connectors.amocrm.locking import FileLock
 from connectors.amocrm.sandbox.cards import Kind
 from connectors.amocrm.sandbox.fields import Field, Option
 from connectors.amocrm.sandbox.switches import UNVERIFIED
@@ -674,6 +677,24 @@ async def test_a_token_that_ends_within_thirty_days_is_told_of(rig: TargetRig) -
             await target.close()
         assert [problem.fatal for problem in problems] == [False] * told
         assert all("истекает" in problem.message for problem in problems)
+
+
+async def test_beside_other_processes_it_goes_slower_and_says_so(tmp_path: Path) -> None:
+    async with open_rig(amocrm, settings={"state": str(tmp_path)}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        await rig.target.close()
+        host = urlsplit(rig.settings["address"]).netloc
+        others = [FileLock(path) for path in lock_paths(host, tmp_path)]
+        assert all(other.take() for other in others[:4])
+        target = rig.build()
+        try:
+            (problem,) = await target.check()
+        finally:
+            await target.close()
+            for other in others:
+                other.let_go()
+    assert not problem.fatal
+    assert "шлёт не больше 2.9 в секунду" in problem.message
 
 
 async def test_the_end_of_a_token_is_in_the_log_once_a_day_and_among_the_notices(rig: TargetRig) -> None:
