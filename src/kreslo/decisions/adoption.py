@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,12 +9,12 @@ import msgspec
 from kreslo.connectors.model import ByContact, ByField, ById, ByKey, Card
 from kreslo.decisions.asking import Asker, answer_to, deleted_question, newest
 from kreslo.decisions.case import Case
-from kreslo.decisions.contacts import Identity, Standing
+from kreslo.decisions.contacts import Identity
 from kreslo.decisions.desired import Candidate, ReviewWish
 from kreslo.decisions.fields import text_of
 from kreslo.decisions.texts import text
 from kreslo.decisions.visit import Visit, key_of
-from kreslo.mapping.model import AppointmentPlan, Bridge
+from kreslo.mapping.model import AdoptPlan, AppointmentPlan, Bridge
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +77,10 @@ def adopted_besides(
     """`adopt:` of the mapping, for chains that have no card of ours at all. What is doubtful waits for a person without a
     card, since a card made meanwhile would be the visit's second.
     """
-    if plan.adopt is None:
+    adopt = plan.adopt
+    if adopt is None:
         return adoption
+    sure = identity is not None and identity.review is None
     taken, doubtful = dict(adoption.taken), dict(adoption.doubtful)
     used = {card.id for card in taken.values()} | {card.target_id for card in case.cards}
     new = [
@@ -90,9 +91,8 @@ def adopted_besides(
     at_once = Counter(visit.last.starts_at for visit in new)
     for visit in new:
         first = visit.chain.first.id
-        by_key = _free(_by_other_key(visit, plan, scope, asker), used, asker)
-        by_time, sure = _by_time(visit, identity, plan, asker)
-        by_time = _free(by_time, used, asker)
+        by_key = _free(_by_other_key(visit, plan, adopt, scope, asker), used, asker)
+        by_time = _free(_by_time(visit, identity, plan, adopt, asker), used, asker)
         alone = at_once[visit.last.starts_at] == 1
         if len(by_key) == 1 or (not by_key and len(by_time) == 1 and sure and alone):
             taken[first] = (by_key or by_time)[0]
@@ -136,31 +136,30 @@ def _free(cards: Sequence[Card], used: set[str], asker: Asker) -> list[Card]:
 
 
 def _by_other_key(
-    visit: Visit, plan: AppointmentPlan, scope: dict[str, Any], asker: Asker
+    visit: Visit, plan: AppointmentPlan, adopt: AdoptPlan, scope: dict[str, Any], asker: Asker
 ) -> tuple[Card, ...]:
-    if not plan.adopt or not plan.adopt.key_field or plan.adopt.key is None:
+    if not adopt.key_field or adopt.key is None:
         return ()
-    value = text_of(plan.adopt.key, {**scope, "appointment": visit.scope})
-    return asker.ask(ByField(plan.entity, plan.adopt.key_field, value)) if value else ()
+    value = text_of(adopt.key, {**scope, "appointment": visit.scope})
+    return asker.ask(ByField(plan.entity, adopt.key_field, value)) if value else ()
 
 
 def _by_time(
-    visit: Visit, identity: Identity | None, plan: AppointmentPlan, asker: Asker
-) -> tuple[list[Card], bool]:
-    """Deals of the patient's contact in our funnel at the visit's time, and whether the contact is surely theirs: where
-    a person must still say which it is, every candidate's deals count as doubtful.
+    visit: Visit, identity: Identity | None, plan: AppointmentPlan, adopt: AdoptPlan, asker: Asker
+) -> list[Card]:
+    """Deals of the patient's contact in our funnel at the visit's time; where a person must still say which contact it
+    is, those of every candidate.
     """
-    if identity is None or not plan.adopt or not plan.adopt.time_field:
-        return [], False
+    if identity is None or not adopt.time_field:
+        return []
     contacts = [identity.target_id] if identity.target_id else []
-    if identity.standing is Standing.REVIEW and identity.review:
+    if identity.review:
         contacts = [each.target_id for each in identity.review.candidates]
     found: dict[str, Card] = {}
     for contact in contacts:
         for card in asker.ask(ByContact(plan.entity, contact)):
-            at = card.fields.get(plan.adopt.time_field)
             in_funnel = card.stage is not None and card.stage.funnel == plan.funnel
             # An instant without a zone, or a bare date, is never equal to the visit's.
-            if in_funnel and isinstance(at, datetime) and at == visit.last.starts_at:
+            if in_funnel and card.fields.get(adopt.time_field) == visit.last.starts_at:
                 found[card.id] = card
-    return list(found.values()), identity.standing is not Standing.REVIEW
+    return list(found.values())
