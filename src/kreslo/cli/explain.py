@@ -1,6 +1,5 @@
 """kreslo explain statuses MAPPING: which facts of the MIS mean which stage, by this mapping."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kreslo.cli.words import say
+from kreslo.cli import explain_campaigns
+from kreslo.cli.words import length, say
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.mapping.drafts import AppointmentDraft, EnquiryDraft, StageDraft
 from kreslo.mapping.load import load
@@ -25,11 +25,8 @@ def add_to(app: typer.Typer) -> None:
         no_args_is_help=True,
     )
 
-    # A callback keeps `statuses` a subcommand while it is the only one.
-    @explain.callback()
-    def everywhere() -> None: ...
-
     app.add_typer(explain, name="explain")
+    explain_campaigns.add_to(explain)
 
     @explain.command("statuses", help=say("правила статусов по порядку", "the status rules, in their order"))
     def statuses(mapping: Annotated[Path, typer.Argument(help=say("файл YAML", "a YAML file"))]) -> None:
@@ -73,7 +70,7 @@ def visit_rows(plan: AppointmentDraft) -> list[Row]:
 
 
 def enquiry_rows(plan: EnquiryDraft) -> list[Row]:
-    days = _length(plan.stale_after)
+    days = length(plan.stale_after)
     return [
         (
             say("у позвонившего уже есть запись", "the caller has a visit ahead"),
@@ -88,7 +85,7 @@ def enquiry_rows(plan: EnquiryDraft) -> list[Row]:
 def _rule_row(rule: str, plan: AppointmentDraft) -> Row:
     status = plan.status
     reasons = ", ".join(sorted(status.reschedule_reasons)) or "—"
-    grace = _length(status.no_show_after)
+    grace = length(status.no_show_after)
     confirmed = f" {say('или', 'or')} {status.confirmed.source}" if status.confirmed else ""
     phase, facts = {
         "moved": (
@@ -126,13 +123,6 @@ def _name(stage: StageDraft | None) -> str:
     if stage is None:
         return "—"
     return f"{stage.name.text} ✉" if stage.message else stage.name.text
-
-
-def _length(span: timedelta) -> str:
-    hours, rest = divmod(int(span.total_seconds()), 3600)
-    if hours and hours % 24 == 0:
-        return say(f"{hours // 24} дн.", f"{hours // 24} d")
-    return say(f"{hours} ч", f"{hours} h") if hours else say(f"{rest // 60} мин", f"{rest // 60} min")
 
 
 def _table(title: str, rows: list[Row]) -> Table:

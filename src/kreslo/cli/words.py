@@ -1,6 +1,7 @@
 """Russian for the user, English by `KRESLO_LANG=en`."""
 
 import os
+from datetime import timedelta
 from typing import Literal
 
 from kreslo.sync.drift import DriftKind
@@ -27,3 +28,14 @@ def drift_word(kind: DriftKind) -> str:
         DriftKind.HUMAN: ("изменено людьми и остаётся", "human-owned"),
     }
     return say(*words[kind])
+
+
+def length(span: timedelta) -> str:
+    """A duration in its largest whole unit: days, hours or minutes."""
+    minutes = int(span.total_seconds()) // 60
+    hours, odd = divmod(minutes, 60)
+    if odd or not hours:
+        return say(f"{minutes} мин", f"{minutes} min")
+    if hours % 24:
+        return say(f"{hours} ч", f"{hours} h")
+    return say(f"{hours // 24} дн.", f"{hours // 24} d")

@@ -55,6 +55,48 @@ def test_explain_statuses_shows_the_rules_in_order_with_the_mapping_s_words(
     assert "Визит завтра ✉" in shown[7]
 
 
+CAMPAIGNS = """
+contact: {fields: {NAME: patient.name}}
+campaigns:
+  nps:
+    on: completed
+    after: 3h
+    at: "10:00"
+    quiet: "21:00-09:00"
+    late: 2d
+    pause: 30d
+    when: patient.visits > 1
+    unless: patient.archived
+    funnel: "NPS"
+    stages:
+      - {stage: "Записался", when: next_visit != null}
+      - {stage: "Нет ответа", after: 90m}
+      - {stage: "Отправить опрос", message: true}
+"""
+
+
+def test_explain_campaigns_shows_when_a_card_is_made_and_where_it_stands(kreslo: Run, mapping: Path) -> None:
+    assert kreslo("explain", "campaigns", str(mapping)).returncode == 2
+    mapping.write_text(mapping.read_text(encoding="utf-8") + CAMPAIGNS, encoding="utf-8")
+    result = kreslo("explain", "campaigns", str(mapping))
+    assert result.returncode == 0, result.stderr
+    shown = [
+        [cell.strip() for cell in line.split("│")[2:4]] for line in result.stdout.splitlines() if "│" in line
+    ]
+    assert shown == [
+        ["next_visit != null", "Записался"],
+        ["прошло 90 мин", "Нет ответа"],
+        ["иначе", "Отправить опрос ✉"],
+    ]
+    told = " ".join(result.stdout.split())
+    for part in (
+        "визит состоялся; через 3 ч; в ближайшие 10:00; не в тихие часы 21:00-09:00",
+        "опоздав больше чем на 2 дн., уже нет; не чаще раза в 30 дн.",
+        "только если patient.visits > 1; кроме случая patient.archived; кроме тех, кто отказался от сообщений",
+    ):
+        assert part in told, told
+
+
 def test_an_unknown_command_is_told(kreslo: Run) -> None:
     assert kreslo("rnu").returncode == 2
 
