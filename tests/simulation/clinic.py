@@ -174,6 +174,7 @@ class IdentClinic:
     """The clinic as the engine reads it: see SimSource. `complete_from`: when the last whole pass began."""
 
     id = "ident"
+    look_again = 0.0
 
     def __init__(self, mis: Mis, folder: Path, zone: str, chance: Random) -> None:
         self.failing = True

@@ -1,5 +1,6 @@
 """The engine of a world: the bridge as a process runs it, which can end suddenly and start again from its journal."""
 
+import base64
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -12,6 +13,7 @@ from sqlalchemy import Engine as SqlEngine
 
 from connectors.amocrm.sandbox import sandbox as amocrm_sandbox
 from connectors.bitrix24.sandbox import sandbox as bitrix24_sandbox
+from connectors.bitrix24.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from kreslo.connectors.contract import Seams, Source, Target, target_connector
 from kreslo.connectors.model import Event
 from kreslo.connectors.sandboxes import SandboxPlan
@@ -32,15 +34,27 @@ from tests.simulation.rules import Rules
 from tests.simulation.views import Crm
 
 KEY = b"simulation" + b"0" * 22
+BY_QUEUE = frozenset({"plan"})
+"""Rules under which the bridge is an application that hears staff through its queue of events."""
+
+_BASE = "http://127.0.0.1:1"
+_WEBHOOK = 'webhook: "${SIM_WEBHOOK}"'
+_APP = (
+    f'app: {{portal: "{_BASE}", oauth: "{_BASE}", client_id: "{CLIENT_ID}", client_secret: "{CLIENT_SECRET}", '
+    'refresh_token: "${SIM_REFRESH}", key: "${SIM_KEY}", tokens: "${SIM_STATE}/tokens"}'
+)
 
 
 class Prepared:
     """What is the same in all worlds of one mapping: made once, then copied."""
 
-    def __init__(self, mapping: MappingFile, bridge: Bridge, state: Any, journal: bytes) -> None:
+    def __init__(
+        self, mapping: MappingFile, bridge: Bridge, state: Any, journal: bytes, tokens: bytes = b""
+    ) -> None:
         self.mapping = mapping
         self.bridge = bridge
         self.journal = journal
+        self.tokens = tokens
         self._state = state
         self._connector = target_connector(mapping.target.connector)
         self._options = self._connector.options.model_validate(mapping.target.options)
@@ -59,8 +73,14 @@ _prepared: dict[str, Prepared] = {}
 
 async def prepared(rules: Rules, folder: Path) -> Prepared:
     if rules.name not in _prepared:
+        clock = WorldClock()
+        sandbox = amocrm_sandbox if rules.target == "amocrm" else bitrix24_sandbox
+        app: Any = sandbox.build(SandboxPlan(clock=clock, switches={}))
+        by_queue = rules.name in BY_QUEUE
+        tokens = folder / "tokens"
+        tokens.unlink(missing_ok=True)
         mapping = load_text(
-            rules.text(),
+            rules.text().replace(_WEBHOOK, _APP) if by_queue else rules.text(),
             f"{rules.name}.yaml",
             environ={
                 "SIM_CLINIC": "sqlite:///clinic.db",
@@ -68,11 +88,12 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
                 "SIM_ACCOUNT": SETTINGS["address"],
                 "SIM_TOKEN": SETTINGS["token"],
                 "SIM_STATE": str(folder),
+                "SIM_KEY": base64.urlsafe_b64encode(KEY).decode(),
+                "SIM_REFRESH": app.state.portal.tokens.install(_BASE)["auth"]["refresh_token"]
+                if by_queue
+                else "",
             },
         )
-        clock = WorldClock()
-        sandbox = amocrm_sandbox if rules.target == "amocrm" else bitrix24_sandbox
-        app: Any = sandbox.build(SandboxPlan(clock=clock, switches={}))
         seams = Seams(clock=clock, chance=Random(1), transport=httpx.ASGITransport(app))
         target = build_target(mapping, seams)
         await target.setup(mapping.needed(), dry_run=False)
@@ -82,7 +103,8 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
         path = folder / "empty.db"
         path.unlink(missing_ok=True)
         Journal.open(f"sqlite:///{path}", key=KEY).close()
-        _prepared[rules.name] = Prepared(mapping, bridge, state, path.read_bytes())
+        kept = tokens.read_bytes() if by_queue else b""
+        _prepared[rules.name] = Prepared(mapping, bridge, state, path.read_bytes(), kept)
     return _prepared[rules.name]
 
 
@@ -117,6 +139,8 @@ class Engine:
         for left in folder.glob("journal.db*"):
             left.unlink()
         self._path.write_bytes(ready.journal)
+        if ready.tokens:
+            (folder / "tokens").write_bytes(ready.tokens)
         self._whole: Journal | None = None
         self._lock: BridgeLock | None = None
         self.run: BridgeRun | None = None

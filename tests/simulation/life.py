@@ -114,7 +114,10 @@ class Life:
             (self._drag_lead, 2),
             (self._type_contact, 2),
         )
-        return self._chance.choices([act for act, _ in acts], [weight for _, weight in acts])[0]
+        able = [
+            (act, weight) for act, weight in acts if getattr(act, "__name__", "") not in self._rules.never
+        ]
+        return self._chance.choices([act for act, _ in able], [weight for _, weight in able])[0]
 
     # --- the clinic ---------------------------------------------------------------------------------------------
 
@@ -232,7 +235,8 @@ class Life:
         if old is None:
             return
         patient = next(each for each in self._mis.patients() if each.id == old.patient_id)
-        new = self._book(self._chance.uniform(0.2, 6), patient, predecessor_id=old.id, doctor=old.doctor)
+        link = "" if self._rules.source == "helix" else old.id  # of what was moved where, a file says nothing
+        new = self._book(self._chance.uniform(0.2, 6), patient, predecessor_id=link, doctor=old.doctor)
         self._set(old, f"cancelled for {new.id}", cancelled_at=self._clock.now(), cancel_reason="")
 
     def _move_in_row(self) -> None:

@@ -88,6 +88,8 @@ class SimSource:
     """
 
     id = "ident"
+    look_again = 0.0
+    """Seconds after which a second reading is needed to see what the first one saw; 0 where none is."""
 
     def __init__(self, mis: Mis, chance: Random, *, failing: bool) -> None:
         self._mis = mis

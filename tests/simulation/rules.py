@@ -17,7 +17,7 @@ LATE_HOURS = 2
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
-    nowhere) or "ident" (the real source on iDent's tables). `target`: the CRM. `late`: seconds, one of which the MIS takes to commit.
+    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `never`: acts of life that this world cannot show. `late`: seconds, one of which the MIS takes to commit.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "Europe/Moscow"
     source: str = "made"
     target: str = "bitrix24"
+    never: frozenset[str] = frozenset()
     late: tuple[float, ...] = (0.0, 0.0, 0.0, 2.0, 45.0)
     start: datetime = START
 
@@ -84,6 +85,14 @@ RULES = (
         late=(0.0, 0.0, 2.0, 45.0, 240.0),
     ),
     Rules(name="amocrm", stages=_ALL, messages=frozenset({"tomorrow"}), target="amocrm", family=True),
+    Rules(
+        name="helix",
+        stages=_ALL,
+        messages=frozenset({"tomorrow"}),
+        cancelled_unseen=True,
+        source="helix",
+        never=frozenset({"_enquire", "_book_badly", "_delete_row"}),
+    ),
 )
 
 _BITRIX24 = {

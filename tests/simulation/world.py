@@ -15,6 +15,7 @@ from tests.simulation.clinic import IdentClinic
 from tests.simulation.clock import EngineClock, WorldClock
 from tests.simulation.crashes import Crash, Crashes, JournalCalls
 from tests.simulation.engine import Engine, prepared
+from tests.simulation.folder import HelixClinic
 from tests.simulation.life import Life
 from tests.simulation.logs import LogBook
 from tests.simulation.mis import Mis, SimSource
@@ -110,9 +111,11 @@ class World:
             rests=self.rests,
         )
 
-    def _source(self) -> SimSource | IdentClinic:
+    def _source(self) -> SimSource | IdentClinic | HelixClinic:
         if self.rules.source == "ident":
             return IdentClinic(self.mis, self.folder, self.rules.zone, self.chance)
+        if self.rules.source == "helix":
+            return HelixClinic(self.mis, self.folder, self.rules.zone, self.chance, self.tell)
         return SimSource(self.mis, self.chance, failing=True)
 
     def _faults(self) -> None:
@@ -207,7 +210,9 @@ class World:
     def _pause(self, *, settled: bool, left: float) -> float:
         """How long nobody turns: short while something waits, long while nothing happens."""
         planned = self.clock.next_plan()
-        if not settled:
+        if settled and self.source.look_again and not self._heard() and self.chance.random() < 0.7:
+            step = self.source.look_again
+        elif not settled:
             step = self.chance.choice((1.0, 5.0, 30.0, 90.0, 90.0))
         else:
             step = self.chance.choice((600.0, 4 * 3600.0, 10 * 3600.0))
