@@ -61,6 +61,13 @@ class Desk:
     def step(self) -> bool:
         return self._intake.step()
 
+    def doing(self) -> str:
+        """The file under way and what waits behind it, "" where nothing does."""
+        file, waiting = self.store.taken(), self.store.waiting()
+        if file is None:
+            return ""
+        return f"файл {file.name}: строк {file.rows}; файлов впереди {waiting - 1}"
+
     def unreachable(self) -> list[str]:
         return [
             f"{name}: папка {self._options.folder_of(name)} недоступна ({why}): проверьте сетевой диск и права"

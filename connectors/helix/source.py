@@ -36,6 +36,7 @@ class HelixSource:
         self._seams = seams
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="helix")
         self._desk: Desk | None = None
+        self._doing = ""
 
     async def check(self) -> list[Problem]:
         """See the contract. Looks at the newest file of every profile, and takes none."""
@@ -92,6 +93,10 @@ class HelixSource:
         async for nudge in hearing.nudges(folders, self._seams.clock, self._options.settle.total_seconds()):
             yield nudge
 
+    def doing(self) -> str:
+        """See `kreslo.connectors.noticing`."""
+        return self._doing
+
     async def close(self) -> None:
         if self._desk is not None:
             await self._run(lambda desk: desk.close())
@@ -106,8 +111,11 @@ class HelixSource:
         if first and await self._run(lambda desk: desk.waits()):
             await self._seams.clock.sleep(self._options.settle.total_seconds())
             await self._run(lambda desk: desk.look())
-        while await self._run(lambda desk: desk.step()):
-            pass
+        try:
+            while await self._run(lambda desk: desk.step()):
+                self._doing = await self._run(lambda desk: desk.doing())
+        finally:
+            self._doing = ""
         unreachable = await self._run(lambda desk: desk.unreachable())
         if first and unreachable:
             raise OutageError("\n".join(unreachable))

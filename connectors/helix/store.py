@@ -154,6 +154,10 @@ class Store:
         query = "SELECT * FROM files WHERE state = 'taken' ORDER BY row = 0, id LIMIT 1"
         return next(map(_file, self._db.execute(query)), None)
 
+    def waiting(self) -> int:
+        """How many files are not read to their end."""
+        return int(self._db.execute("SELECT count(*) FROM files WHERE state = 'taken'").fetchone()[0])
+
     def file(self, id_: int) -> FileRow | None:
         return next(map(_file, self._db.execute("SELECT * FROM files WHERE id = ?", (id_,))), None)
 

@@ -53,6 +53,8 @@ class ImportProgress:
             f"прочитано {state.read}, подтверждено {state.confirmed}, в пути {state.sending}",
             f"read {state.read}, confirmed {state.confirmed}, under way {state.sending}",
         )
+        if state.doing:
+            more = escape(state.doing)
         if state.paused:
             more = f"{say('пауза', 'paused')}: {escape(state.paused)}"
         self._bars.update(self._task, completed=state.done, total=known or None, more=more)

@@ -7,18 +7,22 @@ from typing import Annotated
 
 import structlog
 import typer
+from rich.console import Console
 
+from kreslo.cli.demo_progress import ImportProgress
 from kreslo.cli.endpoints import system_seams
 from kreslo.cli.words import say
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.service.app import create_app
 from kreslo.service.host import listen, run_together, stop_on_signals
 from kreslo.service.logs import Style, set_up_logs
+from kreslo.sync.bridge import BridgeRun
 from kreslo.sync.opening import open_bridge
 
 _log = structlog.get_logger(__name__)
 
 PORT = 8470
+_LOOK_SECONDS = 0.25
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,9 +68,20 @@ async def run_bridge(mapping: Path, *, host: str, port: int, state: str) -> None
                 say(f"Мост «{bridge.name}» работает: {shown}", f'Bridge "{bridge.name}" runs: {shown}'),
                 err=True,
             )
-            await run_together([bridge], app, listener, stop)
+            await asyncio.gather(run_together([bridge], app, listener, stop), _show_import(bridge, stop))
         finally:
             await bridge.close()
+
+
+async def _show_import(bridge: BridgeRun, stop: asyncio.Event) -> None:
+    """A bar on a terminal, until the first import is told."""
+    console = Console(stderr=True)
+    if bridge.imported or not console.is_terminal:
+        return
+    with ImportProgress(console) as progress:
+        while not stop.is_set() and not bridge.status().settled:
+            progress.show(bridge.status())
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 def default_state(mapping: Path) -> str:

@@ -102,7 +102,8 @@ def _word(state: BridgeStatus) -> str:
     if not state.live:
         return f"[red]{say('не работает', 'not running')}[/]"
     if not state.ready:
-        return f"[yellow]{say('готовится', 'getting ready')}[/]"
+        more = f": {escape(state.doing)}" if state.doing else ""
+        return f"[yellow]{say('готовится', 'getting ready')}{more}[/]"
     return f"[green]{say('работает', 'running')}[/]"
 
 

@@ -54,7 +54,7 @@ def set_up_logs(*, level: str = "info", style: Style | None = None, file: Path |
         old.close()
     root.addHandler(handler)
     root.setLevel(number)
-    for chatty in ("alembic", "asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn"):
+    for chatty in ("alembic", "asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn", "watchfiles"):
         logging.getLogger(chatty).setLevel(max(number, logging.WARNING))
 
 

@@ -17,7 +17,7 @@ from kreslo.connectors.errors import (
     PermissionDeniedError,
 )
 from kreslo.connectors.model import Outcome, OutcomeKind, StageRef
-from kreslo.connectors.noticing import Noticing
+from kreslo.connectors.noticing import Noticing, Working
 from kreslo.connectors.nudging import Nudging
 from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal, BridgeLock, Journal
@@ -369,7 +369,14 @@ class BridgeRun:
             self._on_progress(self._status)
 
     def status(self) -> BridgeStatus:
+        if isinstance(self.source, Working) and (doing := self.source.doing()):
+            return msgspec.structs.replace(self._status, doing=doing)
         return self._status
+
+    @property
+    def imported(self) -> bool:
+        """Whether one whole reading has ended since the journal was made."""
+        return self._reader.complete
 
     async def nudge(self) -> None:
         """Read now, rather than at the next time of the schedule."""

@@ -34,6 +34,7 @@ class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     comparison; `vanished`, `healed`: deletions, and what was missed and made good, since the start; `drift`: what it found.
     `done`, `waiting`: cases decided since the start, cases still to decide. `notices`: what a person should know though
     the bridge goes on, in the words of the source (a file that is late) and of the target (a token that is about to end).
+    `doing`: what a long reading is at, such as a file and its rows.
     """
 
     name: str
@@ -62,3 +63,4 @@ class BridgeStatus(msgspec.Struct, frozen=True, kw_only=True):
     by_stage: dict[str, int] = {}
     last_error: LastError | None = None
     notices: list[str] = []
+    doing: str = ""

@@ -1,5 +1,6 @@
 """Files as they really come: slowly, cut off, twice, late, or not at all."""
 
+import asyncio
 import os
 import shutil
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 from connectors.helix import HelixSource, drop
 from kreslo.connectors.contract import Batch
 from kreslo.connectors.errors import OutageError
+from kreslo.connectors.noticing import Working
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef
 from tests.contract.helix_folder import ZONE, Folder, gather, given
 
@@ -389,6 +391,24 @@ async def test_an_import_goes_on_where_it_was_broken_off(
         records = await reading.again()
         assert len(visits(records)) == 65
         assert len(given(reading.last)) == len(set(given(reading.last))) == 130
+
+
+async def test_a_long_import_says_what_it_is_at(world: Folder) -> None:
+    for year in (2019, 2020):
+        rows = [
+            (f"Иванова Мария {n}", f"8 900 111-{n // 100:02}-{n % 100:02}", *MARIA[2:]) for n in range(1500)
+        ]
+        world.drop(f"visits_{year}.csv", [TITLES, *rows])
+    said: list[str] = []
+    async with Reading(source(world, mode="append")) as reading:
+        assert isinstance(reading.source, Working)
+        importing = asyncio.create_task(reading.again())
+        while not importing.done():
+            said.append(reading.source.doing())
+            await asyncio.sleep(0)
+        await importing
+        assert {"файл visits_2019.csv: строк 1000; файлов впереди 1", ""} <= set(said)
+        assert reading.source.doing() == ""
 
 
 async def test_a_lost_state_gives_the_same_ids_again(world: Folder) -> None:
