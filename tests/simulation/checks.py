@@ -55,7 +55,12 @@ class Scene:
         of_patient: dict[str, list[Appointment]] = defaultdict(list)
         for visit in self.visits.values():
             of_patient[visit.patient_id].append(visit)
-        self.lines = [line for visits in of_patient.values() for line in oracle.lines(visits, self.gone)]
+        self.lines = [
+            line
+            for visits in of_patient.values()
+            if not (world.rules.source == "helix" and oracle.ambiguous(visits))
+            for line in oracle.lines(visits, self.gone)
+        ]
         booked = {
             (record.patient_id, record.starts_at, record.predecessor_id or record.id)
             for record in (version.record for version in world.mis.log)

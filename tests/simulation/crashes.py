@@ -1,6 +1,7 @@
 """Sudden ends of the process, at any await; and a journal that is locked for a moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import ParamSpec, TypeVar
 
@@ -12,6 +13,17 @@ R = TypeVar("R")
 
 class Crash(BaseException):
     """The process ends here: no handler of the engine's may run on from it."""
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """A crash in one of several requests that are under way at once is the process's."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(Crash):
+            raise Crash("one of several") from group
+        raise
 
 
 _WRITES = frozenset({"settle", "begin", "commit", "take", "resolve"})

@@ -28,7 +28,7 @@ from kreslo.sync.opening import build_target
 from kreslo.sync.reconciling import Reconciler
 from tests.simulation.amo import SETTINGS, AmoCrm
 from tests.simulation.clock import EngineClock, WorldClock
-from tests.simulation.crashes import Crash, JournalCalls
+from tests.simulation.crashes import Crash, JournalCalls, ending
 from tests.simulation.crm import WEBHOOK, BitrixCrm
 from tests.simulation.rules import Rules
 from tests.simulation.views import Crm
@@ -203,7 +203,8 @@ class Engine:
         began = self._seams.clock.monotonic()
         reconciler = Reconciler(self.run.source, self.run.journal, self._seams.clock, self._calls)
         try:
-            await reconciler.run(self._ready.bridge.horizon)
+            with ending():
+                await reconciler.run(self._ready.bridge.horizon)
         except Crash:
             await self.drop()
         else:
@@ -212,10 +213,12 @@ class Engine:
     async def turn(self) -> bool | None:
         """One turn; None where the process ended in it."""
         if self.run is None:
-            await self.open()
+            with ending():
+                await self.open()
         assert self.run is not None
         try:
-            return await self.run.turn()
+            with ending():
+                return await self.run.turn()
         except Crash:
             await self.drop()
             return None

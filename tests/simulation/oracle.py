@@ -76,6 +76,21 @@ def lines(appointments: Iterable[Appointment], gone: Collection[str] = ()) -> li
     return found
 
 
+def ambiguous(appointments: Iterable[Appointment]) -> bool:
+    """Whether a cancelled visit may be taken for more than one new one, or the other way round: where nobody knows when
+    in the day it was cancelled, nobody can say which was meant.
+    """
+    every = list(appointments)
+    pairs = [
+        (old.id, new.id)
+        for old in every
+        for new in every
+        if old.cancelled_at and _entered(old) < _entered(new) and old.doctor == new.doctor
+    ]
+    olds, news = ([pair[side] for pair in pairs] for side in (0, 1))
+    return len(set(olds)) < len(olds) or len(set(news)) < len(news)
+
+
 def _entered(appointment: Appointment) -> tuple[datetime, int]:
     return (appointment.created_at or appointment.starts_at, int(appointment.id))
 
