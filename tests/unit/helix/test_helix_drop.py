@@ -396,7 +396,8 @@ async def test_an_import_goes_on_where_it_was_broken_off(
 async def test_a_long_import_says_what_it_is_at(world: Folder) -> None:
     for year in (2019, 2020):
         rows = [
-            (f"Иванова Мария {n}", f"8 900 111-{n // 100:02}-{n % 100:02}", *MARIA[2:]) for n in range(1500)
+            (f"Иванова Мария {year}", f"8 900 111-{n // 100:02}-{n % 100:02}", *MARIA[2:])
+            for n in range(1500)
         ]
         world.drop(f"visits_{year}.csv", [TITLES, *rows])
     said: list[str] = []
