@@ -142,9 +142,14 @@ class Sender:
                     routes[route] = left
                 await self._deliver(part)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_IN_FLIGHT):
-                group.create_task(carry())
+        tasks = [asyncio.ensure_future(carry()) for _ in range(_IN_FLIGHT)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            # Not a TaskGroup: what ends one of them ends them all, and goes on as it is, not in a group.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _part(self, works: list[Work]) -> tuple[list[Work], list[Work]]:
         if works[0].step.solo:
