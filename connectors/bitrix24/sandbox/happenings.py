@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import secrets
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -63,6 +62,7 @@ class Happenings:
         self.sent: list[dict[str, Any]] = []
         self._waiting: list[tuple[str, dict[str, Any], int]] = []
         self._last = 0
+        self._processes = 0
         self._turn = asyncio.Lock()
 
     @contextlib.contextmanager
@@ -99,7 +99,8 @@ class Happenings:
         if clear:
             self.queue = [row for row in self.queue if row not in rows]
             return None, rows
-        process = secrets.token_hex(16)
+        self._processes += 1
+        process = hashlib.md5(f"process {self._processes}".encode(), usedforsecurity=False).hexdigest()
         for row in rows:
             row.process_id = process
         return process, rows
