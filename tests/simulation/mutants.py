@@ -9,7 +9,9 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from kreslo.journal.model import IntentState, Priority
 from kreslo.merging import merge
 from kreslo.records.names import Compatibility
 from kreslo.sync import deciding, delivering, finding, listening, reading
-from tests.simulation.world import Verdict, simulate, workshop
+from tests.simulation.world import simulate, workshop
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -226,39 +228,63 @@ def _without_occasion(held_back: Any) -> Any:
     return deaf
 
 
-def hunt(plant: Plant, seeds: range, folder: Path) -> Verdict | str | None:
-    """The first seed that finds the fault: by a violated rule, or by an error of the engine's own."""
+class Found(msgspec.Struct, frozen=True):
+    """The first seed that finds a fault, and by which rules."""
+
+    seed: int
+    rules: tuple[str, ...]
+
+
+def hunt(plant: Plant, seeds: Iterable[int], folder: Path) -> Found | None:
+    """The first seed that finds the fault: by a violated rule, or by an error of the engine's own. Raises TypeError,
+    AttributeError where the plant does not fit the engine any more, and AssertionError where the seed fails without it.
+    """
+    found = _first(plant, seeds, folder)
+    if found is not None:
+        healthy = asyncio.run(simulate(found.seed, folder)).violations
+        assert not healthy, f"seed {found.seed} fails without a fault: {healthy[0]}"
+    return found
+
+
+def _first(plant: Plant, seeds: Iterable[int], folder: Path) -> Found | None:
     with Patch.context() as patch:
         plant(patch)
         for seed in seeds:
             try:
                 verdict = asyncio.run(simulate(seed, folder))
+            except (TypeError, AttributeError, NameError):
+                raise
             except Exception as error:  # noqa: BLE001 - a fault may break the engine in any way, and that finds it too
-                return f"seed {seed}: {type(error).__name__}"
+                return Found(seed, (type(error).__name__,))
             if verdict.violations:
-                return verdict
+                return Found(seed, tuple(violation.rule for violation in verdict.violations))
     return None
+
+
+def _hunt(name: str, seeds: int) -> tuple[Found | None, float]:
+    began = time.perf_counter()
+    plant = next(each for each in MUTANTS if each.__name__ == name)
+    with workshop() as folder:
+        return hunt(plant, range(seeds), folder), time.perf_counter() - began
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Plant faults; each must be found by the seeds.")
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--only", help="the name of one")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     asked = parser.parse_args()
+    names = [each.__name__ for each in MUTANTS if asked.only in {None, each.__name__}]
     survivors = 0
-    with workshop() as folder:
-        for plant in MUTANTS:
-            if asked.only and plant.__name__ != asked.only:
-                continue
-            began = time.perf_counter()
-            found = hunt(plant, range(asked.seeds), folder)
-            took = time.perf_counter() - began
-            if isinstance(found, Verdict):
-                told = f"seed {found.seed}: {found.violations[0].rule}"
-            else:
-                told = found or "NOT FOUND"
+    print(f"{'the fault':28} found by")
+    with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
+        hunts = [(name, pool.submit(_hunt, name, asked.seeds)) for name in names]
+        for name, running in hunts:
+            found, took = running.result()
+            told = f"seed {found.seed}: {found.rules[0]}" if found else "NOTHING"
             survivors += found is None
-            print(f"{plant.__name__:28} {told} ({took:.0f} s)", flush=True)
+            print(f"{name:28} {told} ({took:.0f} s)", flush=True)
+    print(f"{len(names) - survivors} of {len(names)} found within {asked.seeds} seeds")
     return 1 if survivors else 0
 
 
