@@ -228,14 +228,14 @@ def _without_occasion(held_back: Any) -> Any:
     return deaf
 
 
-class Found(msgspec.Struct, frozen=True):
+class Catch(msgspec.Struct, frozen=True):
     """The first seed that finds a fault, and by which rules."""
 
     seed: int
     rules: tuple[str, ...]
 
 
-def hunt(plant: Plant, seeds: Iterable[int], folder: Path) -> Found | None:
+def hunt(plant: Plant, seeds: Iterable[int], folder: Path) -> Catch | None:
     """The first seed that finds the fault: by a violated rule, or by an error of the engine's own. Raises TypeError,
     AttributeError where the plant does not fit the engine any more, and AssertionError where the seed fails without it.
     """
@@ -246,7 +246,7 @@ def hunt(plant: Plant, seeds: Iterable[int], folder: Path) -> Found | None:
     return found
 
 
-def _first(plant: Plant, seeds: Iterable[int], folder: Path) -> Found | None:
+def _first(plant: Plant, seeds: Iterable[int], folder: Path) -> Catch | None:
     with Patch.context() as patch:
         plant(patch)
         for seed in seeds:
@@ -255,13 +255,13 @@ def _first(plant: Plant, seeds: Iterable[int], folder: Path) -> Found | None:
             except (TypeError, AttributeError, NameError):
                 raise
             except Exception as error:  # noqa: BLE001 - a fault may break the engine in any way, and that finds it too
-                return Found(seed, (type(error).__name__,))
+                return Catch(seed, (type(error).__name__,))
             if verdict.violations:
-                return Found(seed, tuple(violation.rule for violation in verdict.violations))
+                return Catch(seed, tuple(violation.rule for violation in verdict.violations))
     return None
 
 
-def _hunt(name: str, seeds: int) -> tuple[Found | None, float]:
+def _hunt(name: str, seeds: int) -> tuple[Catch | None, float]:
     began = time.perf_counter()
     plant = next(each for each in MUTANTS if each.__name__ == name)
     with workshop() as folder:
