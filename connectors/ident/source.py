@@ -99,6 +99,10 @@ class IdentSource:
             async for batch in self.read(cursor):
                 yield batch
             return
+        # What is watched before what is new: a move cancels the old booking and enters the new one at once, and whoever saw
+        # the first must see the second. The other way round it would look cancelled until the next tick.
+        async for batch in self._watched(watched, cursor):
+            yield batch
         marks = dict(state.marks)
         for name in PASS:
             mark = marks.get(name)
@@ -111,8 +115,6 @@ class IdentSource:
                     marks[name] = Mark(mark.since, after, mark.shape)
                     if part.records or part.rejected:
                         yield Batch(records=part.records, rejected=part.rejected, cursor=Cursor(marks).text())
-        async for batch in self._watched(watched, Cursor(marks).text()):
-            yield batch
         yield Batch(cursor=Cursor(marks).text(), caught_up=True)
 
     async def _begun(self, marks: Mapping[str, Mark]) -> bool:

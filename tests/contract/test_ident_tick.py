@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from connectors.ident.source import IdentSource
 from kreslo.connectors.contract import Batch
 from kreslo.connectors.testing.source_suite import given, latest, opened, populate, rejected, settled
 from kreslo.connectors.ticking import Ticking
-from kreslo.records import RecordKind, RecordRef
+from kreslo.records import Appointment, RecordKind, RecordRef
 from tests.contract.ident_clinic import Clinic
 from tests.contract.ident_server import FREETDS, MICROSOFT, ServedClinic, served
 
@@ -69,6 +70,35 @@ async def test_a_watched_visit_is_given_when_it_looks_otherwise_whatever_its_ins
         assert list(read) == [refs[4]]
         assert [read[refs[4]]] == await source.fetch([refs[4]])
         assert given(await tick(source, cursor, refs)) == []
+
+
+@pytest.mark.parametrize("moment", range(4))
+async def test_a_move_between_two_questions_of_a_tick_is_not_told_as_a_cancellation(
+    tmp_path: Path, moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one transaction of the MIS: the old booking cancelled, the new one entered."""
+    world = Clinic(tmp_path)
+    patient, old = populate(world, patients=1, each=1)
+    async with opened(world) as source:
+        assert isinstance(source, IdentSource)
+        cursor = await settled(world, source)
+        await tick(source, cursor, [old])
+        asked, ask = 0, source._read
+
+        async def moving(question: Any) -> Any:
+            nonlocal asked
+            if asked == moment:
+                world.set(old, ReceptionCanceled=world.local())
+                world.add_appointment(patient.id, ID_ReceptionsTransferFrom=int(old.id))
+            asked += 1
+            return await ask(question)
+
+        monkeypatch.setattr(source, "_read", moving)
+        read = latest(await tick(source, cursor, [old]))
+        assert asked > moment
+        told = read.get(old)
+        cancelled = isinstance(told, Appointment) and told.cancelled_at is not None
+        assert len(visits([*read])) > 1 or not cancelled
 
 
 async def test_a_watched_visits_patient_is_watched_with_it(world: Clinic) -> None:
