@@ -19,8 +19,8 @@ from connectors.amocrm.sandbox.people import INTEGRATION_USER
 from connectors.amocrm.sandbox.staff import Order
 from kreslo.connectors.sandboxes import Lead
 from kreslo.connectors.seams import Clock
-from tests.simulation.rules import FUNNEL, Rules
-from tests.simulation.views import CardView, Message, visit_of
+from tests.simulation.rules import FUNNEL, POLL_HOURS, POLLS, Rules
+from tests.simulation.views import CardView, Message, is_poll, visit_of
 
 KEY_FIELD = "KRESLO_KEY"
 MOST_A_SECOND = 7
@@ -55,6 +55,8 @@ class AmoCrm:
         account.messages = _Messages(self)
         for phase in rules.messages:
             account.robots.append(Robot(stage=rules.stages[phase], funnel=FUNNEL))
+        for stage in POLL_HOURS if rules.polls else ():
+            account.robots.append(Robot(stage=stage, funnel=POLLS))
         for kind in _KINDS:
             account.fields.add(Field(kind=kind, id=account.fields.new_id(), name=_OWN_FIELD, type="text"))
         self._fields = {kind: {field.id: field for field in account.fields.of(kind)} for kind in _KINDS}
@@ -98,7 +100,7 @@ class AmoCrm:
         people = [self.account.card(Kind.CONTACT, link.contact_id) for link in card.contacts]
         visits = pipeline.name == FUNNEL
         return CardView(
-            entity="deal" if visits else "lead",
+            entity="poll" if is_poll(key) else "deal" if visits else "lead",
             id=str(card.id),
             key=key,
             visit=(visit_of(key) or str(fields.get("Номер записи") or "")) if visits else "",

@@ -16,8 +16,8 @@ from connectors.bitrix24.sandbox.portal import Portal, Robot
 from connectors.bitrix24.sandbox.staff import Order
 from kreslo.connectors.sandboxes import Lead
 from kreslo.connectors.seams import Clock
-from tests.simulation.rules import FUNNEL, Rules
-from tests.simulation.views import CardView, Message, visit_of
+from tests.simulation.rules import FUNNEL, POLL_HOURS, POLLS, Rules
+from tests.simulation.views import CardView, Message, is_poll, visit_of
 
 KEY_FIELD = "UF_CRM_KRESLO_KEY"
 WRITES = (b".add", b".update", b".import", b".set", b".delete")
@@ -52,6 +52,8 @@ class BitrixCrm:
         for phase in rules.messages:
             stage = rules.stages[phase]
             portal.robots.append(Robot(entity=Kind.DEAL, stage=stage, funnel=FUNNEL))
+        for stage in POLL_HOURS if rules.polls else ():
+            portal.robots.append(Robot(entity=Kind.DEAL, stage=stage, funnel=POLLS))
         self._codes = {
             kind: {field.code: field.title for field in portal.fields(kind).values() if field.dynamic}
             for kind in Kind
@@ -94,7 +96,7 @@ class BitrixCrm:
         kind = card.kind
         stage = None if kind is Kind.CONTACT else self.portal.dictionaries.stage_of(kind, card.fields)
         return CardView(
-            entity=kind.word,
+            entity="poll" if is_poll(card.fields.get(KEY_FIELD) or "") else kind.word,
             id=str(card.id),
             key=card.fields.get(KEY_FIELD) or "",
             visit=visit_of(card.fields.get(KEY_FIELD) or ""),

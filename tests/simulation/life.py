@@ -111,6 +111,7 @@ class Life:
             (self._relink, 1),
             (self._delete_visit, 1),
             (self._merge_contacts, 1),
+            (self._merge_visits, 1),
             (self._drag_lead, 2),
             (self._type_contact, 2),
         )
@@ -407,6 +408,14 @@ class Life:
             loser, survivor = self._chance.sample(contacts, 2)
             self._crm.merge("contact", loser.id, survivor.id)
             self._did("merge", "contact", loser.id, survivor.id)
+
+    def _merge_visits(self) -> None:
+        """Somebody takes two visits' cards for one."""
+        deals = [card for card in self._cards("deal") if card.visit]
+        if len(deals) > 1:
+            loser, survivor = self._chance.sample(deals, 2)
+            self._crm.merge("deal", loser.id, survivor.id)
+            self._did("merge", "deal", loser.id, (loser.visit, survivor.visit))
 
     def _drag_lead(self) -> None:
         leads = [card for card in self._crm.cards() if card.entity == "lead" and card.semantic == "P"]

@@ -21,7 +21,7 @@ from sqlalchemy import update
 
 from kreslo.connectors.errors import OutageError
 from kreslo.connectors.model import Found, Outcome, OutcomeKind
-from kreslo.decisions import contacts, decide
+from kreslo.decisions import contacts, decide, turns
 from kreslo.decisions.chains import Chain
 from kreslo.journal import BridgeJournal
 from kreslo.journal import schema as t
@@ -180,6 +180,11 @@ def share_a_lead(patch: Patch) -> None:
     patch.setattr(BridgeJournal, "_conflict", lambda *_: None)
 
 
+def ask_too_early(patch: Patch) -> None:
+    """A campaign's card is made at its occasion, not at its time."""
+    patch.setattr(turns, "time_of", lambda occasion, _plan, _zone: occasion)
+
+
 MUTANTS: tuple[Plant, ...] = (
     retry_blindly,
     move_the_cursor_first,
@@ -196,6 +201,7 @@ MUTANTS: tuple[Plant, ...] = (
     say_it_again,
     be_deaf,
     share_a_lead,
+    ask_too_early,
 )
 
 

@@ -13,11 +13,15 @@ FUNNEL = "Приёмы"
 STALE_DAYS = 3
 WINDOW_HOURS = 24
 LATE_HOURS = 2
+POLLS = "Опросы"
+POLL, REMINDER = "Отправить опрос", "Напомнить об опросе"
+POLL_HOURS = {POLL: 1, REMINDER: 7}
+"""Stages of the polls' funnel, and how long after the visit a card comes there."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
-    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `never`: acts of life that this world cannot show. `late`: seconds, one of which the MIS takes to commit.
+    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `late`: seconds, one of which the MIS takes to commit.
     """
 
     name: str
@@ -26,6 +30,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     tomorrow_at: int = 14
     cancelled_unseen: bool = False
     family: bool = False
+    polls: bool = False
     zone: str = "Europe/Moscow"
     source: str = "made"
     target: str = "bitrix24"
@@ -49,6 +54,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             stages="\n".join(lines),
             family=family,
             unseen=str(self.cancelled_unseen).lower(),
+            polls=_POLLS if self.polls else "",
             stale=STALE_DAYS,
             zone=self.zone,
         )
@@ -66,7 +72,7 @@ _ALL = {**_STAGES, "today": "Визит сегодня", "arrived": "Пацие�
 
 RULES = (
     Rules(name="whole", stages=_ALL, cancelled_unseen=True),
-    Rules(name="plan", stages=_STAGES, messages=frozenset({"tomorrow"})),
+    Rules(name="plan", stages=_STAGES, messages=frozenset({"tomorrow"}), polls=True),
     Rules(name="talkative", stages=_ALL, messages=frozenset({"upcoming", "tomorrow", "today"}), family=True),
     Rules(name="family", stages=_ALL, messages=frozenset({"tomorrow"}), cancelled_unseen=True, family=True),
     Rules(
@@ -82,9 +88,21 @@ RULES = (
         messages=frozenset({"tomorrow"}),
         cancelled_unseen=True,
         source="ident",
+        polls=True,
         late=(0.0, 0.0, 2.0, 45.0, 240.0),
     ),
-    Rules(name="amocrm", stages=_ALL, messages=frozenset({"tomorrow"}), target="amocrm", family=True),
+    Rules(
+        name="amocrm", stages=_ALL, messages=frozenset({"tomorrow"}), target="amocrm", family=True, polls=True
+    ),
+    Rules(
+        name="autumn",
+        stages=_ALL,
+        messages=frozenset({"tomorrow"}),
+        source="ident",
+        zone="Europe/Riga",
+        start=datetime(2026, 10, 23, 5, tzinfo=UTC),
+        late=(0.0, 0.0, 2.0, 45.0, 240.0),
+    ),
     Rules(
         name="helix",
         stages=_ALL,
@@ -94,6 +112,17 @@ RULES = (
         never=frozenset({"_enquire", "_book_badly", "_delete_row"}),
     ),
 )
+
+_POLLS = f"""
+campaigns:
+  poll:
+    on: completed
+    after: {POLL_HOURS[POLL]}h
+    funnel: "{POLLS}"
+    stages:
+      - {{stage: "{REMINDER}", after: {POLL_HOURS[REMINDER] - POLL_HOURS[POLL]}h, message: true}}
+      - {{stage: "{POLL}", message: true}}
+"""
 
 _BITRIX24 = {
     "target": '{connector: bitrix24, webhook: "${SIM_WEBHOOK}"}',
@@ -175,4 +204,4 @@ enquiry:
   fields:
     {caller}: {{value: enquiry.name, mode: fill}}
     PHONE: {{value: enquiry.phone, mode: add}}
-"""
+{polls}"""

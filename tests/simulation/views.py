@@ -12,7 +12,7 @@ from kreslo.connectors.sandboxing.faults import Faults
 
 
 class CardView(msgspec.Struct, frozen=True, kw_only=True):
-    """A card as staff see it. `entity`: "deal" (of a visit), "lead" (of an enquiry) or "contact", whatever the CRM calls
+    """A card as staff see it. `entity`: "deal" (of a visit), "lead" (of an enquiry), "poll" (of a campaign) or "contact", whatever the CRM calls
     them. `visit`: id of the appointment that it shows. `named`: fields by title, and by code where they have none of
     their own. `semantic`: "P" where it is open.
     """
@@ -79,6 +79,11 @@ class Crm(Protocol):
     def delete(self, entity: str, card_id: str) -> None: ...
 
     def merge(self, entity: str, loser: str, survivor: str) -> None: ...
+
+
+def is_poll(key: str) -> bool:
+    """Whether a card with this key is a campaign's."""
+    return key.startswith("ident/poll/")
 
 
 def visit_of(key: str) -> str:
