@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from kreslo.connectors.model import ById, Entity, FieldType
+from kreslo.connectors.model import ById, ByKey, Entity, FieldType
 from kreslo.decisions import visits
 from kreslo.decisions.adoption import Adoption, adopted_besides, adoption_of
 from kreslo.decisions.asking import Asker, answer_to, deleted_question
@@ -25,11 +25,11 @@ from kreslo.decisions.desired import (
 from kreslo.decisions.enquiries import decide_phone
 from kreslo.decisions.fields import wishes
 from kreslo.decisions.holdings import holdings
-from kreslo.decisions.leads import later_leads
+from kreslo.decisions.leads import LEADS, later_leads
 from kreslo.decisions.scope import patient_scope
 from kreslo.decisions.texts import text
 from kreslo.decisions.turns import turns_of, unlisted
-from kreslo.decisions.visit import Visit
+from kreslo.decisions.visit import Visit, key_of
 from kreslo.mapping.model import AppointmentPlan, Bridge
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef
 from kreslo.records.dates import age
@@ -66,7 +66,7 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
         key=lambda a: a.starts_at,
     )
     every = _visits(case, completed, bridge, plan, now) if plan else []
-    carded, filtered = _sieve(every, case, bridge, plan, now)
+    carded, filtered = _sieve(every, case, bridge, plan, asker, now)
     if plan is None:
         filtered = {each.id: "the mapping has no appointment section" for each in case.appointments}
     scope = _scope(case, every, completed, bridge, now)
@@ -169,17 +169,31 @@ def _merged_away(case: Case, patient: Patient, bridge: Bridge) -> ReviewWish | N
 
 
 def _sieve(
-    every: Sequence[Visit], case: Case, bridge: Bridge, plan: AppointmentPlan | None, now: datetime
+    every: Sequence[Visit],
+    case: Case,
+    bridge: Bridge,
+    plan: AppointmentPlan | None,
+    asker: Asker,
+    now: datetime,
 ) -> tuple[list[Visit], dict[str, str]]:
-    """Which chains have or get a card; for the others, why not."""
+    """Which chains have or get a card; for the others, why not. Where a card of this case was seen in the CRM that the
+    journal does not hold (it was lost), a chain that would get none takes it back.
+    """
     carded, filtered = [], {}
+    strange = case.look_again - {LEADS} - {card.target_id for card in case.cards}
     for visit in every:
         reason = "" if visit.own or plan is None else visits.why_no_card(visit, case, bridge, plan, now)
+        if reason and plan and strange and _stands(visit, plan, bridge, asker):
+            reason = ""
         if reason:
             filtered[visit.last.id] = reason
         else:
             carded.append(visit)
     return carded, filtered
+
+
+def _stands(visit: Visit, plan: AppointmentPlan, bridge: Bridge, asker: Asker) -> bool:
+    return any(asker.ask(ByKey(plan.entity, key_of(member, bridge))) for member in visit.chain.members)
 
 
 def _claims(

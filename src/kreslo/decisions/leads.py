@@ -24,6 +24,10 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     cards: tuple[DesiredCard, ...] = ()
 
 
+LEADS = "leads"
+"""In `Case.look_again`: the CRM's own leads of the case's phones."""
+
+
 def later_leads(
     case: Case,
     patient: Patient,
@@ -45,7 +49,7 @@ def later_leads(
     set_aside = [_second(card, bridge) for claim in claims.values() for card in claim.others]
     mine = [card for card in case.cards if plan and card.entity is plan.entity and card.target_id]
     unwritten = {card.target_id for card in mine if card.role is Role.WATCHED and card.base is None}
-    if plan is None or not phones or not ("leads" in case.look_again or unwritten):
+    if plan is None or not phones or not (LEADS in case.look_again or unwritten):
         return Later(cards=tuple(set_aside))
     used = {claim.card.id for claim in claims.values()} | {
         card.id for claim in claims.values() for card in claim.others

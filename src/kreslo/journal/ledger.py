@@ -60,11 +60,28 @@ class Work(msgspec.Struct):
     obsolete: set[int] = set()  # parked intents that are wanted no more
     reviews: list[dict[str, Any]] = []
     overwrites: list[dict[str, Any]] = []
+    parked: list[dict[str, Any]] = []
+    unparked: set[str] = set()
     decided: list[dict[str, Any]] = []
     fenced: set[str] = set()
     redo: set[str] = set()
     taken: set[tuple[str, str]] = set()
     shared: set[tuple[str, str]] = set()  # (case, contact) that another patient's contact was merged into
+
+
+FIELD = "field"
+"""Kind of what is parked: a field that somebody else rewrites, beside records, cases and intents."""
+
+
+def field_ref(card: str, code: str) -> str:
+    """What a parked field is found by; `field_of` takes it apart."""
+    return f"{card}:{code}"
+
+
+def field_of(ref: str) -> tuple[str, str]:
+    """(card, code)."""
+    card, _, code = ref.rpartition(":")
+    return card, code
 
 
 def once_key(card: str, marker: str) -> str:

@@ -72,8 +72,19 @@ class CardState(msgspec.Struct, frozen=True, kw_only=True):
     overrule: bool = False
 
 
+class FieldParked(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of a card that is written no more, since somebody else rewrites it. `reason`, `fix`: for people."""
+
+    card: str
+    code: str
+    reason: str
+    fix: str
+
+
 class CasePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One decided case, committed in one transaction together with its intents."""
+    """One decided case, committed in one transaction together with its intents. `unparked`: fields (card, code) that
+    are written again.
+    """
 
     key: str
     version: int
@@ -81,6 +92,8 @@ class CasePlan(msgspec.Struct, frozen=True, kw_only=True):
     planned: tuple[Planned, ...] = ()
     reviews: tuple[ReviewWish, ...] = ()
     overwrites: tuple[Overwrite, ...] = ()
+    parked: tuple[FieldParked, ...] = ()
+    unparked: tuple[tuple[str, str], ...] = ()
     wake_at: datetime | None = None
     rules: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()

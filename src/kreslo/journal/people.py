@@ -4,13 +4,15 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Integer, Row, bindparam, func, select, update
 
-from kreslo.connectors.errors import DataError
+from kreslo.connectors.errors import DataError, ErrorKind
 from kreslo.connectors.model import Action, AddNote, AddTask, CreateCard, Entity, StageRef
 from kreslo.decisions.case import Role
 from kreslo.journal import schema as t
-from kreslo.journal.codec import unpack_intent, unpack_review, unpack_trace
+from kreslo.journal.codec import pack_base, unpack_base, unpack_intent, unpack_review, unpack_trace
+from kreslo.journal.ledger import FIELD, field_of
 from kreslo.journal.model import (
     Counts,
     Explained,
@@ -22,6 +24,7 @@ from kreslo.journal.model import (
 )
 from kreslo.journal.names import search_key
 from kreslo.journal.room import (
+    BASE,
     IN_FLIGHT,
     INTENT,
     PHONE_CASE,
@@ -116,9 +119,56 @@ class People(Settling):
                 )
             if row.kind == "intent":
                 self._release_intent(conn, int(row.ref), now or row.at)
+            elif row.kind == FIELD:
+                self._release_field(conn, row, now or row.at)
             elif row.kind == "case":
                 self._mark(conn, [row.case_key], at=now or row.at, why="released", priority=Priority.LIVE)
             self._remove(conn, t.parked, t.parked.c.id, [parked_id])
+
+    def release_refused(self, now: datetime) -> int:
+        """What stands in the CRM's way may have gone: everything that was refused, or could not be decided, is decided anew.
+        What nobody knows, and fields that others rewrite, stay with a person. Returns how many.
+        """
+        with self._writing() as conn:
+            query = select(t.parked).where(
+                t.parked.c.bridge == self._bridge, t.parked.c.kind.in_(["intent", "case"])
+            )
+            rows = {int(row.ref) if row.kind == "intent" else row.ref: row for row in conn.execute(query)}
+            numbers = [each for each in rows if isinstance(each, int)]
+            refused = [
+                each.id for each in self._intents_by_number(conn, numbers) if each.error != ErrorKind.UNKNOWN
+            ]
+            for number in refused:
+                self._release_intent(conn, number, now)
+            self._remove(conn, t.parked, t.parked.c.id, [rows[number].id for number in refused])
+            cases = [row.case_key for ref, row in rows.items() if isinstance(ref, str)]
+            self._mark(conn, cases, at=now, why="released", priority=Priority.LIVE)
+        return len(refused) + len(cases)
+
+    def _release_field(self, conn: Connection, row: Row[Any], now: datetime) -> None:
+        """The field is written again, and counts its rewrites anew."""
+        key, code = field_of(row.ref)
+        query = select(t.cards.c.base, t.cards.c.target_id).where(
+            t.cards.c.bridge == self._bridge, t.cards.c.key == key
+        )
+        card = conn.execute(query).one_or_none()
+        if card is None or card.base is None:
+            return  # another card has taken its place, and knows nothing of it
+        base = unpack_base(self._box.open(card.base, BASE))
+        base = msgspec.structs.replace(
+            base,
+            parked_fields=tuple(each for each in base.parked_fields if each != code),
+            rewrites={each: count for each, count in base.rewrites.items() if each != code},
+            # What stands there is somebody else's, and is written over.
+            read_back={each: value for each, value in base.read_back.items() if each != code},
+        )
+        conn.execute(
+            update(t.cards)
+            .where(t.cards.c.bridge == self._bridge, t.cards.c.key == key)
+            .values(base=self._box.seal(pack_base(base), BASE))
+        )
+        self._mark(conn, [row.case_key], at=now, why="released", priority=Priority.LIVE, fence=True)
+        self._look_again(conn, [(row.case_key, card.target_id or "")])
 
     def _release_intent(self, conn: Connection, number: int, at: datetime) -> None:
         conn.execute(update(t.intents).where(t.intents.c.id == number).values(state=IntentState.SUPERSEDED))

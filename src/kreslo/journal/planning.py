@@ -22,7 +22,7 @@ from kreslo.journal.codec import (
     pack_trace,
     unpack_base,
 )
-from kreslo.journal.ledger import Book, CardRow, Work, card_row, once_key, stage_text
+from kreslo.journal.ledger import FIELD, Book, CardRow, Work, card_row, field_ref, once_key, stage_text
 from kreslo.journal.model import CardState, CasePlan, Conflict, IntentState
 from kreslo.journal.room import (
     BASE,
@@ -30,6 +30,7 @@ from kreslo.journal.room import (
     INTENT,
     OVERWRITE,
     PHONE_CASE,
+    REASON,
     REVIEW,
     TRACE,
 )
@@ -315,6 +316,20 @@ class Planning(Writing):
             }
             for each in plan.overwrites
         ]
+        work.parked += [
+            {
+                "bridge": self._bridge,
+                "kind": FIELD,
+                "ref": field_ref(each.card, each.code),
+                "case_key": plan.key,
+                "about": each.card,
+                "fix": each.fix,
+                "at": now,
+                "reason": self._box.seal_text(each.reason, REASON),
+            }
+            for each in plan.parked
+        ]
+        work.unparked |= {field_ref(card, code) for card, code in plan.unparked}
         trace = Trace(rules=plan.rules, drift=plan.drift, filtered=plan.filtered)
         last = row.version == plan.version
         work.decided.append(

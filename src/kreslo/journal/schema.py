@@ -309,7 +309,8 @@ reviews = Table(
     Index(None, "bridge", "state"),
 )
 
-# `kind` record, intent or case; `ref`: `<kind>/<id>` of the record, the intent's number, the case's key.
+# `kind` record, intent, case or field; `ref`: `<kind>/<id>` of the record, the intent's number, the case's key,
+# `<card>:<code>` of the field.
 parked = Table(
     "parked",
     metadata,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select, u
 
 from kreslo.connectors.model import Entity
 from kreslo.journal import schema as t
-from kreslo.journal.ledger import Book, CardRow, Work
+from kreslo.journal.ledger import FIELD, Book, CardRow, Work
 from kreslo.journal.model import IntentState, Priority
 from kreslo.journal.room import IN_FLIGHT, UNSENT, Room, patient_case
 from kreslo.records import RecordKind
@@ -24,6 +24,8 @@ class Writing(Room):
         self._write_intents(conn, work, book)
         self._unpark_intents(conn, work.obsolete)
         self._remove(conn, t.parked, t.parked.c.ref, decided, t.parked.c.kind == "case")
+        self._remove(conn, t.parked, t.parked.c.ref, work.unparked, t.parked.c.kind == FIELD)
+        self._add(conn, t.parked, work.parked)
         self._write_reviews(conn, work, decided)
         if work.overwrites:
             conn.execute(t.overwrites.insert(), work.overwrites)

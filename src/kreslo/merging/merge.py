@@ -144,12 +144,15 @@ def _update(
 ) -> Merged:
     fields: dict[str, Value] = {}
     multi: dict[str, MultiChange] = {}
-    overwrites, drift, parked, owned = [], [], [], []
+    overwrites, drift, parked = [], [], []
+    released: list[str] = []
+    owned: list[str] = []
     rewrites = dict(base.rewrites) if base else {}
     read_back = {code: canonical(code, actual.fields.get(code)) for code in card.fields}
     for code, wish in card.fields.items():
         if base and code in base.parked_fields:
-            owned += [code] if differs(code, wish, actual.fields.get(code), canonical) else []
+            theirs = differs(code, wish, actual.fields.get(code), canonical)
+            (owned if theirs else released).append(code)
             continue
         done = merge_field(code, wish, base, actual.fields.get(code), canonical, overrule=card.overrule)
         if done.verdict is Verdict.WRITE:
@@ -204,7 +207,7 @@ def _update(
             decided={**before.decided, **{code: wish.value for code, wish in card.fields.items()}},
             read_back={**before.read_back, **read_back},
             rewrites={code: count for code, count in rewrites.items() if count},
-            parked_fields=(*before.parked_fields, *parked),
+            parked_fields=(*(code for code in before.parked_fields if code not in released), *parked),
             stage=(card.stage.stage if card.stage else None) or before.stage,
             contacts=linked,
             lead=before.lead if lead else card.lead or before.lead,
@@ -233,6 +236,7 @@ def _update(
         drift=tuple(f"{card.key}: {code}" for code in drift),
         suppressed=(f"{card.key}: {suppressed}",) if suppressed else (),
         parked_fields=tuple(parked),
+        released_fields=tuple(released),
         kept=tuple(owned),
     )
 

@@ -33,7 +33,8 @@ class Overwrite(msgspec.Struct, frozen=True, kw_only=True):
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
     """`need_actual`: the merge cannot say without the card as it is now. `base`: the base to store at once where there
     is nothing to send (or the stage was suppressed). `drift`: differences that are shown, not healed. `suppressed`:
-    what a guard held back, in words. `parked_fields`: fields newly given up, somebody else writes them. `kept`: what
+    what a guard held back, in words. `parked_fields`: fields newly given up, somebody else writes them; `released_fields`: given up before, and
+    as we wish them by now. `kept`: what
     differs from our wish and is a person's: codes of fields, "stage", "contacts".
     """
 
@@ -45,4 +46,5 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[str, ...] = ()
     suppressed: tuple[str, ...] = ()
     parked_fields: tuple[str, ...] = ()
+    released_fields: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()

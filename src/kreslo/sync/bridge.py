@@ -36,6 +36,7 @@ from kreslo.sync.reading import Reader
 from kreslo.sync.schedule import Schedule, schedule_of
 from kreslo.sync.status import BridgeStatus, DriftCounts, LastError
 from kreslo.sync.threads import Threads
+from kreslo.sync.watching import CatalogWatch
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +98,7 @@ class BridgeRun:
         self._nudged = asyncio.Event()
         self._beside = beside
         self._inbox = Inbox(journal, seams.clock, beside or threads)
+        self._watch = CatalogWatch(journal, target, threads)
         self._comparison: Comparison | None = None
         self._attempts = 0
         self._compared: datetime | None = None
@@ -181,6 +183,7 @@ class BridgeRun:
             self._set(last_read_at=now, next_read_at=self._next_read, read=self._reader.records)
         if not self._reader.complete:
             return False
+        await self._watch.look(now, self._status.parked)
         comparing = await self._compare(now)
         # What was refused for now is decided again before it is sent: a backlog of nothing else must not wait for itself.
         held = self._status.sending > BACKLOG and self._flowing

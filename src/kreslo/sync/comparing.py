@@ -66,7 +66,7 @@ class Comparison:
         self._cards = 0
         self._drift: list[Drift] = []
         self._counts: Counter[DriftKind] = Counter()
-        self._to_look: set[tuple[str, str]] = set()
+        self._to_look: set[tuple[Entity, str, str]] = set()
 
     async def whole(self) -> Compared:
         """All steps, one after the other."""
@@ -111,7 +111,7 @@ class Comparison:
         for kind, what in drifts(merged).items():
             self._found(Drift(kind=kind, card=card.key, target_id=target_id, what=what))
         if merged.planned or merged.gone:
-            self._to_look.add((case.key, target_id))
+            self._to_look.add((card.entity, case.key, target_id))
 
     async def _strangers(self, entities: list[Entity]) -> list[Entity]:
         """Keys that stand in the CRM on cards which the journal does not hold. Gives the entities that are left."""
@@ -122,7 +122,7 @@ class Comparison:
             self._found(Drift(kind=DriftKind.EXTRA, card=each.key, target_id=each.id, what=what))
             if each.case and not each.double:
                 # A card from the recycle bin, or one that the journal has lost: its case may take it back.
-                self._to_look.add((each.case, each.id))
+                self._to_look.add((entity, each.case, each.id))
         return left
 
     def _found(self, drift: Drift) -> None:
@@ -148,7 +148,8 @@ class Comparison:
         healed = 0
         if self._heal and (self._sure or not stopped):
             stopped, healed = "", moves
-            await self._threads.run(self._journal.look_at, self._to_look, now, why="reconcile")
+            pairs = {(case, target_id) for _, case, target_id in self._to_look}
+            await self._threads.run(self._journal.look_at, pairs, now, why="reconcile")
         log.info("compared", cards=self._cards, waiting=self._waiting, moves=moves, healed=healed)
         return Compared(
             at=now,

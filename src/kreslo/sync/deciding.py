@@ -7,14 +7,15 @@ import msgspec
 import structlog
 
 from kreslo.connectors.contract import Target
-from kreslo.connectors.errors import DataError
+from kreslo.connectors.errors import ConfigurationError, DataError
 from kreslo.connectors.model import ById, Entity, Lookup, Value
 from kreslo.connectors.seams import Clock
 from kreslo.decisions import decide
 from kreslo.decisions.case import Case, Facts, OwnCard, Role
 from kreslo.decisions.desired import CardRef, Decision, Desired, DesiredCard, Needs
+from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal
-from kreslo.journal.model import CardState, CasePlan, DueCase, Priority
+from kreslo.journal.model import CardState, CasePlan, DueCase, FieldParked, Priority
 from kreslo.mapping.model import Bridge
 from kreslo.merging import merge
 from kreslo.merging.plan import Merged, Overwrite, Planned
@@ -76,7 +77,7 @@ class Decider:
                 key,
                 versions[key],
                 reason=reason,
-                fix="Correct the expression in the mapping or the record in the MIS; it is tried again by itself then.",
+                fix=text(self._bridge.language, "case_fix"),
                 now=now,
             )
         conflicts = await self._threads.run(self._journal.commit, plans, now)
@@ -189,7 +190,8 @@ class Decider:
         for key, wish in list(desired.items()):
             try:
                 merged[key] = self._merge_case(cases[key], wish, finder)
-            except DataError as error:
+            except (DataError, ConfigurationError) as error:
+                # A value that its field cannot hold, or a field that the CRM has lost: the other cases go on.
                 broken[key] = error.message
                 desired.pop(key)
         return merged
@@ -282,11 +284,31 @@ def _plan(
         planned=tuple(planned),
         reviews=wish.reviews,
         overwrites=tuple(overwrites),
+        parked=tuple(
+            _field_parked(card, code, bridge) for card, each in merged for code in each.parked_fields
+        ),
+        unparked=tuple((card.key, code) for card, each in merged for code in each.released_fields),
         # A card that turned out to be gone changes the decision: the case is decided again at once.
         wake_at=now if gone else wish.wake_at,
         rules=(*wish.rules, *(line for _, each in merged for line in each.suppressed)),
         drift=tuple(line for _, each in merged for line in each.drift),
         filtered=wish.filtered,
+    )
+
+
+def _field_parked(card: DesiredCard, code: str, bridge: Bridge) -> FieldParked:
+    plans = {
+        Role.CONTACT: bridge.contact,
+        Role.VISIT: bridge.appointment,
+        Role.ENQUIRY: bridge.enquiry,
+    }
+    plan = plans.get(card.role)
+    titles = {rule.code: rule.title for rule in plan.fields} if plan else {}
+    return FieldParked(
+        card=card.key,
+        code=code,
+        reason=text(bridge.language, "field_parked", field=titles.get(code, code)),
+        fix=text(bridge.language, "field_parked_fix"),
     )
 
 
