@@ -15,8 +15,8 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from connectors.amocrm.locking import FileLock
 from kreslo.connectors.errors import ConfigurationError
+from kreslo.connectors.locking import FileLock
 from kreslo.connectors.seams import Clock
 
 MOST_A_SECOND = 7

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import httpx
 import msgspec
 
-from connectors.amocrm.locking import FileLock
 from connectors.amocrm.options import AmocrmOptions, OAuthOptions
 from connectors.amocrm.wire import masked
 from kreslo.connectors.errors import ConfigurationError, OutageError, PermissionDeniedError
+from kreslo.connectors.locking import FileLock
 from kreslo.connectors.seams import Clock
 
 _EARLY = 3600.0  # seconds before its end that an access token is renewed

@@ -12,12 +12,12 @@ import structlog
 
 from connectors.amocrm import connector as amocrm
 from connectors.amocrm.limits import lock_paths
-from connectors.amocrm.locking import FileLock
 from connectors.amocrm.sandbox.cards import Kind
 from connectors.amocrm.sandbox.fields import Field, Option
 from connectors.amocrm.sandbox.switches import UNVERIFIED
 from kreslo.connectors.contract import Target
 from kreslo.connectors.errors import ConfigurationError, ErrorKind, LimitError, PermissionDeniedError
+from kreslo.connectors.locking import FileLock
 from kreslo.connectors.model import (
     AddNote,
     AddTask,

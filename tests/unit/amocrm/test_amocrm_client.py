@@ -8,8 +8,8 @@ from amo_wire import TOKEN, Wire, in_turn
 from connectors.amocrm.answers import Refusal, Verdict
 from connectors.amocrm.client import Answer, Client
 from connectors.amocrm.limits import lock_paths
-from connectors.amocrm.locking import FileLock
 from kreslo.connectors.errors import LimitError, OutageError, PermissionDeniedError
+from kreslo.connectors.locking import FileLock
 from kreslo.connectors.model import OutcomeKind
 
 HTML = {"content": b"<html>nginx</html>", "headers": {"content-type": "text/html"}}
