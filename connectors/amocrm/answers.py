@@ -58,7 +58,8 @@ class Refusal(msgspec.Struct, frozen=True):
     def error(self, doing: str) -> KresloError:
         """As an error of ours. `doing` names the request."""
         kind, words = _WORDS[self.verdict]
-        said = f" Ответ: {self.text}." if self.text else ""
+        told = "Подробнее" if self.verdict is Verdict.OUTAGE else "Ответ"
+        said = f" {told}: {self.text}." if self.text else ""
         return kind(f"{words}{said}", detail=f"{doing}: {self.text}".strip(), retry_after=self.retry_after)
 
     def of(self, request_id: str) -> "Refusal":

@@ -159,7 +159,8 @@ class Client:
         try:
             response = await self._http.request(verb, self._base + path, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            return Refusal(Verdict.OUTAGE, f"{type(error).__name__}: {masked(str(error))}", 10.0)
+            text = f"{type(error).__name__}: {masked(str(error))}"
+            return Refusal(Verdict.OUTAGE, f"{self._host} недоступен ({text})", 10.0)
         except httpx.RequestError as error:
             self._reached = True
             return Refusal(Verdict.UNKNOWN, f"{type(error).__name__}: {masked(str(error))}")
