@@ -23,7 +23,7 @@ TOLD_EVERY = 25
 WHOLE_EVERY = 10
 """Every so manieth life is a whole process, killed at no point of our choosing."""
 
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 300.0
 KILLED = -int(signal.SIGKILL)
 
 
