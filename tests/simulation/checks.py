@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SUPERSEDED = "superseded:"
 PAST = timedelta(days=30)
+SEEN_LATE = timedelta(hours=14)
+"""How long a world may leave a file unread: a file does not say when a visit was cancelled."""
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -63,7 +65,7 @@ class Scene:
         self.lines = [
             line
             for visits in of_patient.values()
-            if not (world.rules.source == "helix" and oracle.ambiguous(visits))
+            if not (world.rules.source == "helix" and oracle.ambiguous(visits, SEEN_LATE))
             for line in oracle.lines(visits, self.gone)
             if not self.merged & set(line.members)
         ]

@@ -5,6 +5,7 @@ between two rests the engine may have seen events in any order and any number at
 stages; where only one thing happened, it is one stage.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -76,19 +77,23 @@ def lines(appointments: Iterable[Appointment], gone: Collection[str] = ()) -> li
     return found
 
 
-def ambiguous(appointments: Iterable[Appointment]) -> bool:
-    """Whether a cancelled visit may be taken for more than one new one, or the other way round: where nobody knows when
-    in the day it was cancelled, nobody can say which was meant.
+def ambiguous(appointments: Iterable[Appointment], unsure: timedelta) -> bool:
+    """Whether a cancelled visit may be taken for more than one new one, or the other way round, or for one that was
+    booked about a window away: where the cancellation is known `unsure` after it happened, nobody can say.
     """
     every = list(appointments)
-    pairs = [
-        (old.id, new.id)
-        for old in every
-        for new in every
-        if old.cancelled_at and _entered(old) < _entered(new) and old.doctor == new.doctor
-    ]
-    olds, news = ([pair[side] for pair in pairs] for side in (0, 1))
-    return len(set(olds)) < len(olds) or len(set(news)) < len(news)
+    olds: Counter[str] = Counter()
+    news: Counter[str] = Counter()
+    for old in every:
+        for new in every:
+            if old.cancelled_at is None or _entered(new) <= _entered(old) or old.doctor != new.doctor:
+                continue
+            gap = abs((new.created_at or new.starts_at) - old.cancelled_at)
+            if abs(gap - timedelta(hours=WINDOW_HOURS)) < unsure:
+                return True
+            olds[old.id] += 1
+            news[new.id] += 1
+    return max(olds.values(), default=0) > 1 or max(news.values(), default=0) > 1
 
 
 def _entered(appointment: Appointment) -> tuple[datetime, int]:
