@@ -78,6 +78,63 @@ async def world(tmp_path: Path) -> AsyncIterator[FilesWorld]:
         await made.http.aclose()
 
 
+async def test_eight_years_of_files_are_cards_and_nobody_is_reminded_of_what_is_past(
+    world: FilesWorld,
+) -> None:
+    answer = await world.http.post("/_control/robots", json={"stage": "Записан"})
+    assert answer.is_success, answer.text
+    people = ("Код пациента", "ФИО", "Телефон", "Дата рождения", "Представитель", "Номер медкарты")
+    world.files.drop(
+        "patients.csv",
+        [
+            people,
+            ("1", MARIA[0], MARIA[1], "01.02.1985", "", "К-00001"),
+            ("2", "Ивлева Анна Игоревна", MARIA[1], "03.04.2018", MARIA[0], "К-00002"),
+        ],
+    )
+    for year in range(2018, 2026):
+        world.files.drop(f"done_{year}.csv", [VISITS, (*MARIA[:2], f"10.03.{year} 9:30:00", "Ким")])
+    # The file of a day that is over lay there, too: «завтра» of two weeks ago.
+    world.files.drop("visits_0429.csv", [VISITS, (*MARIA[:2], "29.04.2026 10:00", "Ким")])
+    world.files.drop("done_0429.csv", [VISITS, (*MARIA[:2], "29.04.2026 10:00", "Ким")])
+    world.files.drop(
+        "visits.csv", [VISITS, MARIA, ("Ивлева Анна Игоревна", *MARIA[1:2], "13.05.2026 10:30", "Ким")]
+    )
+    await world.start()
+    await world.settle()
+    state = await world.state()
+    contacts = {contact["named"]["Номер медкарты"]: contact for contact in state["contacts"]}
+    mother, child = contacts["К-00001"], contacts["К-00002"]
+    assert (len(mother["phones"]), child["phones"]) == (1, [])
+    assert (mother["named"]["Семья"], child["named"]["Семья"]) == (
+        "Ивлева Анна Игоревна",
+        "Ивлева Мария Петровна",
+    )
+    assert float(mother["named"]["Визитов"]) == 9
+    assert state["messages"] == []
+    stages = sorted(deal["stage"] for deal in state["deals"])
+    assert stages == ["Визит состоялся", "Новый", "Новый"], "what is older than the horizon has no card"
+    await world.pass_time(timedelta(hours=3).total_seconds())  # 15:00 of the day before
+    await world.settle()
+    said = (await world.state())["messages"]
+    assert [message["stage"] for message in said] == ["Записан", "Записан"]
+
+
+async def test_a_childs_phone_is_taken_back_when_the_parent_becomes_known(world: FilesWorld) -> None:
+    people = ("Код пациента", "ФИО", "Телефон", "Дата рождения", "Представитель")
+    child = ("2", "Ивлева Анна Игоревна", MARIA[1], "03.04.2018", MARIA[0])
+    world.files.drop("patients.csv", [people, child])
+    await world.start()
+    await world.settle()
+    (contact,) = (await world.state())["contacts"]
+    assert contact["phones"] == ["+79001112233"], "until then nobody else could be called"
+    world.files.drop("patients.csv", [people, child, ("1", MARIA[0], MARIA[1], "01.02.1985", "")])
+    await world.settle()
+    phones = {each["title"]: each["phones"] for each in (await world.state())["contacts"]}
+    assert phones[MARIA[0]] == ["+79001112233"]
+    assert phones["Ивлева Анна Игоревна"] == []
+
+
 async def test_a_late_file_is_a_notice_of_the_bridge_and_so_is_its_end(world: FilesWorld) -> None:
     await world.start()
     await world.settle()

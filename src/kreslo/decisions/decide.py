@@ -19,6 +19,7 @@ from kreslo.decisions.desired import (
     Decision,
     Desired,
     DesiredCard,
+    FieldWish,
     Needs,
     ReviewWish,
 )
@@ -29,8 +30,13 @@ from kreslo.decisions.leads import LEADS, later_leads
 from kreslo.decisions.scope import patient_scope
 from kreslo.decisions.texts import text
 from kreslo.decisions.turns import turns_of, unlisted
+<<<<<<< ours
 from kreslo.decisions.visit import Visit, key_of
 from kreslo.mapping.model import AppointmentPlan, Bridge
+=======
+from kreslo.decisions.visit import Visit
+from kreslo.mapping.model import AppointmentPlan, Bridge, FieldMode
+>>>>>>> theirs
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef
 from kreslo.records.dates import age
 
@@ -281,17 +287,19 @@ def _contact_card(
     frozen = own is not None and own.shared and not own.gone
     rules = () if frozen else bridge.contact.fields
     family = bridge.contact.family
-    parent = _representative(case, patient, bridge, now)
-    if family and not family.phone_on_child and parent and case.family_cards.get(parent.id):
-        # Only once the adult can be reached: until then the child's contact is the only one with the phone.
-        rules = tuple(rule for rule in rules if rule.type is not FieldType.PHONE)
+    fields = wishes(rules, scope)
+    if family and not family.phone_on_child and _representative(case, patient, bridge, now):
+        # The adult's contact has the phone, or will in a moment: in an import both are made together. What we had put on
+        # the child's before the adult was known is taken back; what staff put there stays.
+        phones = [rule.code for rule in rules if rule.type is FieldType.PHONE]
+        fields |= {code: FieldWish(value=(), mode=FieldMode.MIS) for code in phones}
     card = DesiredCard(
         key=identity.key,
         role=Role.CONTACT,
         entity=Entity.CONTACT,
         take=identity.target_id if identity.standing is Standing.TAKE else "",
         members=(RecordRef(RecordKind.PATIENT, patient.id).key(bridge.source_id),),
-        fields=wishes(rules, scope),
+        fields=fields,
         overrule=identity.overrule,
     )
     return card, None
