@@ -201,6 +201,11 @@ def _card(
         # The CRM would write there to nobody in particular, to somebody who refused, or of a visit that has begun.
         if not card.contacts or chain.refused:
             names = names - rules.messages | {rules.silent}
+            if rules.silent in rules.messages and len(chain.ids) > 1:
+                # Every stage on which a visit is awaited speaks: booked again, the card stays where the last end put it.
+                names |= {
+                    rules.stages[end] for end in (Phase.CANCELLED, Phase.RESCHEDULED) if end in rules.stages
+                }
         elif chain.starts_at <= now:
             names.add(rules.silent)
     if card.stage not in names:

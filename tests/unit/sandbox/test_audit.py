@@ -209,3 +209,13 @@ def test_a_patient_who_refused_messages_is_held_off_message_stages() -> None:
 def test_a_message_of_a_visit_that_has_begun_may_be_left_out() -> None:
     begun = Moment(NOW + timedelta(hours=21), tomorrow().census)
     assert right_stages(begun) == ["Записан", "Завтра"]
+
+
+def test_where_every_awaiting_stage_speaks_who_refused_and_booked_again_stays_at_the_last_end() -> None:
+    rules = msgspec.structs.replace(RULES, messages=frozenset({"Записан", "Завтра"}), silent="Записан")
+    once = tomorrow(refused=True)
+    again = msgspec.structs.replace(once.census.chains[0], ids=("0", "1"))
+    twice = Moment(once.now, msgspec.structs.replace(once.census, chains=(again, *CHAINS[1:])))
+    ended = changed("1", stage=RULES.stages[Phase.CANCELLED])
+    assert audit(ended, rules, before=twice, after=twice).violations == ()
+    assert [each.rule for each in audit(ended, rules, before=once, after=once).violations] == ["wrong stage"]
