@@ -30,13 +30,8 @@ from kreslo.decisions.leads import LEADS, later_leads
 from kreslo.decisions.scope import patient_scope
 from kreslo.decisions.texts import text
 from kreslo.decisions.turns import turns_of, unlisted
-<<<<<<< ours
 from kreslo.decisions.visit import Visit, key_of
-from kreslo.mapping.model import AppointmentPlan, Bridge
-=======
-from kreslo.decisions.visit import Visit
 from kreslo.mapping.model import AppointmentPlan, Bridge, FieldMode
->>>>>>> theirs
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef
 from kreslo.records.dates import age
 
