@@ -181,9 +181,14 @@ class HelixClinic:
         finally:
             await reading.close()
 
+    @property
+    def present(self) -> bool:
+        """Whether the share can be seen."""
+        return self._share.exists()
+
     def surely_taken(self, first_look: float, second_look: float) -> None:
-        """Two readings of one process began then and have ended: what stood still between them was taken."""
-        if not self._share.exists() or second_look < first_look + SETTLE:
+        """Two readings of one process that saw the share began then and have ended: what stood still between them was taken."""
+        if second_look < first_look + SETTLE:
             return
         standing = [as_of for as_of, until in self._written if until < first_look]
         if standing and not any(
@@ -227,12 +232,13 @@ class HelixReading:
         return await self._source.check()
 
     async def read(self, cursor: str | None) -> AsyncIterator[Batch]:
-        began = self._clock.monotonic()
+        began, present = self._clock.monotonic(), self._clinic.present
         async for batch in self._source.read(cursor):
             yield batch
-        for look in self._looks:
-            self._clinic.surely_taken(look, began)
-        self._looks = [*self._looks[-20:], began]
+        if present:
+            for look in self._looks:
+                self._clinic.surely_taken(look, began)
+            self._looks = [*self._looks[-20:], began]
 
     async def fetch(self, refs: Sequence[RecordRef]) -> list[Record]:
         return await self._source.fetch(refs)
