@@ -76,7 +76,7 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
     hung = tuple(dict.fromkeys(contact for claim in claims.values() for contact in claim.card.contacts))
     turns = turns_of(case, every, completed, bridge, now)
     campaigns = campaigns_of(turns, case, patient, scope, bridge, asker, now)
-    wanted = bool(campaigns.due) or _contact_wanted(case, patient, carded, bridge, now)
+    wanted = _contact_wanted(case, patient, [*carded, *campaigns.due], bridge, now)
     grown_up = _grown_up(bridge, now)
     identity = None
     if wanted:
@@ -236,8 +236,9 @@ def _grown_up(bridge: Bridge, now: datetime) -> Callable[[Patient], bool]:
 
 
 def _contact_wanted(
-    case: Case, patient: Patient, carded: Sequence[Visit], bridge: Bridge, now: datetime
+    case: Case, patient: Patient, carded: Sequence[object], bridge: Bridge, now: datetime
 ) -> bool:
+    """`carded`: all that has a card of its own, which the contact hangs on."""
     if bridge.contact is None:
         return False
     if carded or own_contact(case):
