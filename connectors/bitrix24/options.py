@@ -74,6 +74,8 @@ class Bitrix24Options(BaseModel):
     """A text field of deals that holds the caller's number, where the portal works without leads: a deal has no phones of
     its own, and an enquiry has no contact yet.
     """
+    product_row: Annotated[str, Field(max_length=250)] = ""
+    """By what name a deal's amount is also its one product row, "" for no product rows. Rows that staff wrote are replaced."""
     user: str = ""
     """Id of the technical user whose webhook this is; "" asks the portal."""
     hook_token: SecretStr | None = None

@@ -170,7 +170,7 @@ class Bitrix24Target:
             responsible = await self._responsible(changes)
         except KresloError as error:
             return [_unread(change, error) for change in changes]
-        writer = Writer(schema, self._options.key_field, responsible)
+        writer = Writer(schema, self._options, responsible)
         plain = frozenset((self._options.key_field,))
         return await send(self._client, writer, changes, seen, self._pace, plain)
 

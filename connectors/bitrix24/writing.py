@@ -1,8 +1,9 @@
 """From a change to the calls that make it, in their order.
 
 Everything that can stand in one call does: a card is created with its key, its contacts and its stage at once, so
-that there is no half-made card. An update takes up to three steps, sent one after another and only while they
-succeed: contacts, then fields (with the stage, inside a funnel), then the move to another funnel. The stage comes
+that there is no half-made card. An update takes up to four steps, sent one after another and only while they
+succeed: contacts, the product row where one is wanted, then fields (with the stage, inside a funnel), then the move to
+another funnel. The stage comes
 last because robots start on it, and they must find the right contact and the right fields.
 """
 
@@ -14,6 +15,7 @@ import msgspec
 from connectors.bitrix24.cards import WIRE_ROW
 from connectors.bitrix24.entities import Kind, kind_of
 from connectors.bitrix24.fields import Field, encode
+from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.schema import Schema
 from connectors.bitrix24.wire import Call, rows
 from kreslo.connectors.errors import ConfigurationError, DataError
@@ -65,9 +67,12 @@ class Step(msgspec.Struct, frozen=True):
 class Writer:
     """Turns changes into steps against one schema. `responsible`: the responsible users of cards that tasks stand on."""
 
-    def __init__(self, schema: Schema, key_field: str, responsible: dict[tuple[Entity, str], str]) -> None:
+    def __init__(
+        self, schema: Schema, options: Bitrix24Options, responsible: dict[tuple[Entity, str], str]
+    ) -> None:
         self._schema = schema
-        self._key_field = key_field
+        self._key_field = options.key_field
+        self._product_row = options.product_row
         self._responsible = responsible
 
     def steps(self, change: Change, seen: Card | None) -> list[Step]:
@@ -128,6 +133,8 @@ class Writer:
         body = self._legacy(
             kind, {code: value for code, value in action.fields.items() if not self._is_rows(kind, code)}
         )
+        if self._product_row and kind.entity is Entity.DEAL and "OPPORTUNITY" in body:
+            steps.append(Step(_product_call(action.id, self._product_row, body["OPPORTUNITY"])))
         body |= self._key(kind, action.key) if action.key else {}
         for code, value in action.fields.items():
             if self._is_rows(kind, code):
@@ -322,6 +329,13 @@ def _contacts_call(kind: Kind, card: str, contacts: tuple[str, ...]) -> Call:
         for at, contact in enumerate(contacts)
     ]
     return Call(kind.method("contact.items.set"), {"id": card, "items": items})
+
+
+def _product_call(card: str, name: str, amount: str) -> Call:
+    """All rows of the deal are replaced. An empty list leaves no trace in a query, so no amount is a row of nothing."""
+    row = {"productName": name, "price": amount, "quantity": 1}
+    params = {"ownerType": "D", "ownerId": card, "productRows": [row]}
+    return Call("crm.item.productrow.set", params)
 
 
 def _item_params(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:

@@ -271,6 +271,25 @@ async def test_an_amount_stays_whatever_the_products_say(alone: bool) -> None:
         assert card.fields["IS_MANUAL_OPPORTUNITY"] is True
 
 
+async def test_an_amount_is_one_product_row_too_where_that_is_wanted() -> None:
+    async with open_rig(bitrix24, settings={"product_row": "Услуги клиники"}) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        deal = await create(rig)
+        products = rig.app.state.portal.products
+        for amount in (Decimal("1500.50"), Decimal(0)):
+            update = UpdateCard(entity=Entity.DEAL, id=deal, fields={"OPPORTUNITY": amount, "TITLE": "Приём"})
+            assert (await rig.apply(update))[0].kind is OutcomeKind.CONFIRMED
+            (row,) = products[Kind.DEAL, int(deal)]
+            assert (row["productName"], row["price"], row["quantity"]) == ("Услуги клиники", amount, 1)
+            (card,) = await rig.find(ById(Entity.DEAL, deal))
+            assert card.fields["OPPORTUNITY"] == rig.target.canonical(Entity.DEAL, "OPPORTUNITY", amount)
+    async with open_rig(bitrix24) as rig:
+        await rig.target.setup(Needed(), dry_run=False)
+        deal = await create(rig)
+        await rig.apply(UpdateCard(entity=Entity.DEAL, id=deal, fields={"OPPORTUNITY": Decimal(5)}))
+        assert rig.app.state.portal.products == {}
+
+
 async def test_a_text_with_a_batch_reference_is_written_as_it_is(rig: TargetRig) -> None:
     texts = ["обычный", "$result[c0000]", "тоже обычный"]
     outcomes = await rig.apply(

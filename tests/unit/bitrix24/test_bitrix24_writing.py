@@ -8,6 +8,7 @@ from b24_wire import Wire, commands, error, method_of
 
 from connectors.bitrix24.apply import Pace, send
 from connectors.bitrix24.fields import Field
+from connectors.bitrix24.options import Bitrix24Options
 from connectors.bitrix24.schema import Schema
 from connectors.bitrix24.writing import Writer
 from kreslo.connectors.errors import ErrorKind
@@ -55,7 +56,9 @@ SCHEMA = Schema(
     currency="RUB",
     statuses={},
 )
-WRITER = Writer(SCHEMA, KEY, {})
+WRITER = Writer(
+    SCHEMA, Bitrix24Options.model_validate({"webhook": "https://portal.bitrix24.ru/rest/1/secret/"}), {}
+)
 HERE = Card(entity=Entity.DEAL, id="5", stage=StageRef("1", "C1:NEW"))
 
 
