@@ -2,7 +2,7 @@
 
 import re
 
-from kreslo.mapping.model import Bridge, FieldRule, StageRule
+from kreslo.mapping.model import Bridge, CampaignStage, FieldRule, StageRule
 
 _WORDS = {
     "create contact": "создан контакт",
@@ -42,7 +42,7 @@ class Teller:
 
     def __init__(self, bridge: Bridge) -> None:
         fields: list[FieldRule] = []
-        stages: list[StageRule] = []
+        stages: list[StageRule | CampaignStage] = []
         if bridge.contact:
             fields += bridge.contact.fields
         if bridge.appointment:
@@ -52,6 +52,9 @@ class Teller:
             fields += bridge.enquiry.fields
             plan = bridge.enquiry
             stages += [rule for rule in (plan.new, plan.already_booked, plan.stale) if rule]
+        for campaign in bridge.campaigns:
+            fields += campaign.fields
+            stages += campaign.stages
         self._fields = {**_COMMON, **{rule.code: rule.title for rule in fields}}
         self._stages = {rule.stage.stage: rule.name for rule in stages}
 

@@ -6,7 +6,18 @@ import pytest
 
 from kreslo.connectors.model import Entity, FieldType, StageRef
 from kreslo.mapping.expressions import Expression, Template
-from kreslo.mapping.model import AppointmentPlan, Bridge, ContactPlan, FieldRule, Horizon, Phase, StageRule
+from kreslo.mapping.model import (
+    AppointmentPlan,
+    Bridge,
+    CampaignPlan,
+    CampaignStage,
+    ContactPlan,
+    FieldRule,
+    Horizon,
+    Occasion,
+    Phase,
+    StageRule,
+)
 from kreslo.service.told import Teller
 
 INSURED = FieldRule(
@@ -33,6 +44,15 @@ TELLER = Teller(
             fields=(INSURED,),
         ),
         enquiry=None,
+        campaigns=(
+            CampaignPlan(
+                name="nps",
+                on=Occasion.COMPLETED,
+                funnel="5",
+                stages=(CampaignStage(stage=StageRef("5", "C5:ASK"), name="Отправить опрос"),),
+                title=Template("NPS"),
+            ),
+        ),
     )
 )
 
@@ -44,6 +64,7 @@ TELLER = Teller(
             "create deal: TITLE, UF_CRM_1; stage C1:NEW",
             "создана сделка: название, ДМС; стадия «Записан на приём»",
         ),
+        ("create deal: TITLE; stage C5:ASK", "создана сделка: название; стадия «Отправить опрос»"),
         ("update contact: UF_CRM_2", "изменён контакт: Ближайший визит"),
         ("update deal: stage C1:NEW", "изменена сделка: стадия «Записан на приём»"),
         ("update lead: stage CONVERTED", "изменён лид: стадия «CONVERTED»"),
