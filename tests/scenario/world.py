@@ -11,7 +11,7 @@ import httpx
 
 from connectors.bitrix24.sandbox import sandbox
 from kreslo.connectors.contract import Seams
-from kreslo.connectors.sandboxes import SandboxPlan
+from kreslo.connectors.sandboxes import SandboxPlan, TargetSandbox
 from kreslo.connectors.testing import HandClock
 from kreslo.mapping.load import load
 from kreslo.records import RecordKind, RecordRef
@@ -62,19 +62,19 @@ enquiry:
 
 
 class Stage:
-    """A bridge between a source that is driven by hand and the Bitrix24 sandbox. `run`: the bridge. `http`: the
-    sandbox's control plane. `text`: the mapping, with a place for the sandbox's webhook.
+    """A bridge between a source that is driven by hand and a CRM's sandbox. `run`: the bridge. `http`: the sandbox's
+    control plane. `text`: the mapping, with places for the sandbox's settings.
     """
 
-    def __init__(self, folder: Path, clock: HandClock, text: str) -> None:
+    def __init__(self, folder: Path, clock: HandClock, text: str, crm: TargetSandbox = sandbox) -> None:
         self.folder = folder
         self.clock = clock
-        app = sandbox.build(SandboxPlan(clock=self.clock))
+        app = crm.build(SandboxPlan(clock=self.clock))
         self.transport = httpx.ASGITransport(app)
         self.http = httpx.AsyncClient(transport=self.transport, base_url=BASE)
         self.seams = Seams(clock=self.clock, chance=Random(7), transport=self.transport)
         self.mapping = folder / "clinic.yaml"
-        self.mapping.write_text(text % {"webhook": sandbox.settings(BASE)["webhook"]}, encoding="utf-8")
+        self.mapping.write_text(text % crm.settings(BASE), encoding="utf-8")
         self.run: BridgeRun | None = None
 
     async def setup(self) -> None:

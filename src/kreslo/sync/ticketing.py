@@ -91,8 +91,10 @@ class Ticketer:
         return made
 
     async def _contacts_of(self, cards: Sequence[Card]) -> dict[str, Card]:
-        """The main contact of each card that has no phone of its own, by the card's id."""
-        wanted = {card.id: card.contacts[0] for card in cards if not card.phones and card.contacts}
+        """The main contact of each card that has no phone or no client's name of its own, by the card's id."""
+        wanted = {
+            card.id: card.contacts[0] for card in cards if card.contacts and not (card.phones and card.name)
+        }
         if not wanted:
             return {}
         lookups = [ById(Entity.CONTACT, each) for each in dict.fromkeys(wanted.values())]
