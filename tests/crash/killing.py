@@ -114,7 +114,7 @@ async def _in_the_import(stage: Stage, lives: Lives, chance: random.Random) -> b
 
 
 async def _short(stage: Stage, lives: Lives, chance: random.Random) -> bool:
-    """Killed at the point that was struck least, at one of its passages; or, one time in four, at any moment."""
+    """Killed at the point that was struck least, at one of its passages; or, one time in five, at any moment."""
     aim = lives.next_aim(chance) if chance.random() < 0.8 else None
     life = await lives.short(aim)
     at_point = not await (life.lasts(chance.uniform(0.1, 2.0)) if aim is None else _misses(life, lives))
