@@ -48,6 +48,7 @@ COSTS = (0.05, 0.2, 0.5)
 BURST, RATE = 50.0, 2.0
 LIMIT, WINDOW, COUNTED_FROM = 480.0, 600.0, 0.1
 CATALOG = 1
+AHEAD = 6000  # changes that wait for working time are offered again and again: more of them is only work for this machine
 _BASE = "http://127.0.0.1"
 
 
@@ -129,10 +130,12 @@ class Import:
         self._patients = self._all()
 
     async def run(self) -> None:
-        """As a bridge turns: a round is decided unless much is planned and goes out; then all that is due is sent."""
+        """As a bridge turns: a round is decided unless much is planned and goes out; then all that is due is sent. What is
+        decided ahead is bounded here, for the sake of the time that the bench takes.
+        """
         flowing = False
         while True:
-            if len(self._queue) <= BACKLOG or not flowing:
+            if len(self._queue) <= (BACKLOG if flowing else AHEAD):
                 await self._decide()
             flowing = False
             while due := self._due():
