@@ -175,7 +175,12 @@ async def test_a_comparison_on_demand_finds_what_the_mis_deleted(world: World) -
     world.clinic.run("DELETE FROM Receptions WHERE ID = ?", [int(booked)])
     async with service(world) as client:
         results = (await client.post("/reconcile")).json()["mis"]
-    assert {each["kind"]: each["gone"] for each in results} == {"patient": 0, "appointment": 1, "enquiry": 0}
+    assert {each["kind"]: each["gone"] for each in results} == {
+        "patient": 0,
+        "appointment": 1,
+        "enquiry": 0,
+        "entry": 0,
+    }
     await world.settle()
     stages = {deal["fields"]["UF_CRM_KRESLO_KEY"]: deal["stage"] for deal in await world.deals()}
     assert stages[f"ident/appointment/{booked}"] == "Визит отменён"
