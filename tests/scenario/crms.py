@@ -70,8 +70,8 @@ class CrmWorld(World):
         self.crm = CRMS[name]
         self.clinic = Clinic(folder)
         self.clock = self.clinic.clock
-        app = self.crm.sandbox.build(SandboxPlan(clock=self.clock))
-        self.transport = httpx.ASGITransport(app)
+        self.app: Any = self.crm.sandbox.build(SandboxPlan(clock=self.clock))
+        self.transport = httpx.ASGITransport(self.app)
         self.http = httpx.AsyncClient(transport=self.transport, base_url=BASE)
         self.seams = Seams(clock=self.clock, chance=Random(7), transport=self.transport)
         self.mapping = folder / "clinic.yaml"

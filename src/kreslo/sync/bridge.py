@@ -183,7 +183,6 @@ class BridgeRun:
             self._set(last_read_at=now, next_read_at=self._next_read, read=self._reader.records)
         if not self._reader.complete:
             return False
-        await self._watch.look(now, self._status.parked)
         comparing = await self._compare(now)
         # What was refused for now is decided again before it is sent: a backlog of nothing else must not wait for itself.
         held = self._status.sending > BACKLOG and self._flowing
@@ -192,9 +191,11 @@ class BridgeRun:
         while outcomes := await self._deliverer.send():
             sent += len(outcomes)
             self._refused(outcomes)
+            self._watch.heard(outcomes)
             if self._clock.now() >= self._next_read or self._pause_until:
                 break
         self._flowing = sent > 0
+        await self._watch.look(now, self._status.parked)
         if now >= self._next_probe:
             await self._deliverer.probe()
             self._next_probe = now + timedelta(seconds=1)
