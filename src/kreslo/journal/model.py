@@ -178,6 +178,14 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     cases: frozenset[str] = frozenset()
 
 
+class Probed(msgspec.Struct, frozen=True, kw_only=True):
+    """What looking for an intent without an answer showed. `applied` None: nothing, so that a person is asked."""
+
+    intent: str
+    applied: bool | None
+    target_id: str = ""
+
+
 class LastChange(msgspec.Struct, frozen=True, kw_only=True):
     """One delivered intent for the page. `what` names fields and stages, never values."""
 

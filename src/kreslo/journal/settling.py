@@ -15,7 +15,7 @@ from kreslo.journal import schema as t
 from kreslo.journal.codec import IntentBody, pack_base, pack_review, unpack_base, unpack_intent
 from kreslo.journal.delivery import Delivery, intent_id, intent_number
 from kreslo.journal.ledger import CardRow, card_row, once_key, stage_text
-from kreslo.journal.model import IntentState, Priority, Settled
+from kreslo.journal.model import IntentState, Priority, Probed, Settled
 from kreslo.journal.room import ATTEMPT, BASE, IN_FLIGHT, INTENT, MESSAGE, REASON, REVIEW
 
 _FIX = {
@@ -89,18 +89,21 @@ class Settling(Delivery):
             cases=frozenset(row.case_key for row in rows),
         )
 
-    def resolve(self, intent_id: str, *, applied: bool | None, target_id: str = "", now: datetime) -> None:
-        """What looking for an unknown showed. Applied: as if confirmed. Not applied: decided again now. None: a person
-        is asked, and until they say, the card is not made again. One that was settled meanwhile stays as it is.
+    def resolve(self, probed: Sequence[Probed], now: datetime) -> None:
+        """What looking for unknowns showed, in one transaction. Applied: as if confirmed. Not applied: decided again now.
+        None: a person is asked, and until they say, the card is not made again. One that was settled meanwhile stays as
+        it is.
         """
+        by_number = {intent_number(each.intent): each for each in probed}
         with self._writing() as conn:
-            rows = self._intents_by_number(conn, [intent_number(intent_id)])
+            rows = self._intents_by_number(conn, by_number)
             rows = [row for row in rows if IntentState(row.state) in IN_FLIGHT]
-            ends = self._endings(conn, rows, [target_id])
-            for row in rows:
-                if applied:
-                    self._confirm(ends, row, target_id, now)
-                elif applied is None:
+            ends = self._endings(conn, rows, [each.target_id for each in probed])
+            for row in sorted(rows, key=lambda row: row.id):
+                found = by_number[row.id]
+                if found.applied:
+                    self._confirm(ends, row, found.target_id, now)
+                elif found.applied is None:
                     self._ask(conn, ends, row, now)
                 else:
                     self._end(ends, row, IntentState.SUPERSEDED, now)

@@ -24,7 +24,7 @@ from kreslo.connectors.model import (
 )
 from kreslo.connectors.seams import Chance, Clock
 from kreslo.journal import BridgeJournal
-from kreslo.journal.model import Intent
+from kreslo.journal.model import Intent, Probed
 from kreslo.merging.fields import as_tuple
 from kreslo.sync.threads import Threads
 
@@ -83,11 +83,13 @@ class Deliverer:
             settle_seconds=self._target.settle_seconds,
         )
         self._unsettled = []
+        alike: dict[tuple[OutcomeKind, str], list[str]] = {}
         for outcome in outcomes:
             if outcome.kind is not OutcomeKind.CONFIRMED:
-                log.warning(
-                    "not_confirmed", intent=outcome.intent, outcome=outcome.kind, message=outcome.message
-                )
+                alike.setdefault((outcome.kind, outcome.message), []).append(outcome.intent)
+        for (kind, message), intents in alike.items():
+            # One line for what happened once: an outage ends a whole batch with the same words.
+            log.warning("not_confirmed", outcome=kind, message=message, count=len(intents), intent=intents[0])
 
     def backoff(self, attempt: int) -> float:
         """Seconds until the case is decided again: doubling from 2 s to 5 min, spread by half."""
@@ -106,13 +108,14 @@ class Deliverer:
                 list(dict.fromkeys(each for asked in lookups.values() for each in asked))
             )
         }
+        probed = []
         for intent in unknown:
             found = [answers.get(lookup, ()) for lookup in lookups[intent.id]]
             applied, target_id = self._verdict(intent, found)
-            log.info("probed", intent=intent.id, applied=applied)
-            await self._threads.run(
-                self._journal.resolve, intent.id, applied=applied, target_id=target_id, now=self._clock.now()
-            )
+            probed.append(Probed(intent=intent.id, applied=applied, target_id=target_id))
+        applied_count = sum(bool(each.applied) for each in probed)
+        log.info("probed", intents=len(probed), applied=applied_count)
+        await self._threads.run(self._journal.resolve, probed, self._clock.now())
         return len(unknown)
 
     def _verdict(self, intent: Intent, answers: list[tuple[Card, ...]]) -> tuple[bool, str]:

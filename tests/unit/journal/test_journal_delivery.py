@@ -41,7 +41,7 @@ from kreslo.decisions.case import Base
 from kreslo.decisions.desired import CardRef
 from kreslo.journal import BridgeJournal, Journal
 from kreslo.journal import schema as t
-from kreslo.journal.model import IntentState, Priority
+from kreslo.journal.model import IntentState, Priority, Probed
 from kreslo.merging.plan import Planned
 from kreslo.records import RecordKind, RecordRef
 
@@ -277,7 +277,7 @@ def test_an_update_that_was_not_applied_is_decided_again_from_the_card_as_it_is(
     decide(book, "patient:1", card, planned=[change(card)], now=NOW + HOUR)
     [again] = begin(book, NOW + HOUR)
     settle(book, failed(again, OutcomeKind.UNKNOWN, ErrorKind.UNKNOWN), now=NOW + HOUR)
-    book.resolve(again.id, applied=False, now=NOW + HOUR)
+    book.resolve([Probed(intent=again.id, applied=False)], NOW + HOUR)
     assert load(book, "patient:1").look_again == {"501"}
 
 
@@ -401,7 +401,7 @@ def test_after_a_crash_what_was_being_sent_is_unknown(
 
 def test_an_unknown_that_was_applied_is_as_confirmed(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
-    book.resolve(id_, applied=True, target_id="501", now=NOW)
+    book.resolve([Probed(intent=id_, applied=True, target_id="501")], NOW)
     assert state_of(book, id_) is IntentState.CONFIRMED
     [card] = load(book, "patient:1").cards
     assert (card.target_id, card.busy) == ("501", False)
@@ -409,7 +409,7 @@ def test_an_unknown_that_was_applied_is_as_confirmed(book: BridgeJournal) -> Non
 
 def test_an_unknown_that_was_not_applied_is_decided_again(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
-    book.resolve(id_, applied=False, now=NOW)
+    book.resolve([Probed(intent=id_, applied=False)], NOW)
     assert state_of(book, id_) is IntentState.SUPERSEDED
     assert due_keys(book) == ["patient:1"]
     decide(book, "patient:1", CONTACT, planned=[create(CONTACT)])
@@ -418,7 +418,7 @@ def test_an_unknown_that_was_not_applied_is_decided_again(book: BridgeJournal) -
 
 def test_what_stays_unknown_is_asked_and_never_sent_again_by_itself(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
-    book.resolve(id_, applied=None, now=NOW)
+    book.resolve([Probed(intent=id_, applied=None)], NOW)
     assert state_of(book, id_) is IntentState.PARKED
     [question] = book.reviews()
     assert question.wish.rule == "unknown_outcome"
@@ -433,7 +433,7 @@ def test_what_stays_unknown_is_asked_and_never_sent_again_by_itself(book: Bridge
 
 def test_a_person_says_which_card_an_unknown_made(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
-    book.resolve(id_, applied=None, now=NOW)
+    book.resolve([Probed(intent=id_, applied=None)], NOW)
     book.answer(book.reviews()[0].id, "link", "501", "Ольга", NOW)
     assert state_of(book, id_) is IntentState.CONFIRMED
     case = load(book, "patient:1")
@@ -445,7 +445,7 @@ def test_a_person_says_which_card_an_unknown_made(book: BridgeJournal) -> None:
 
 def test_a_person_says_that_an_unknown_was_not_applied(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
-    book.resolve(id_, applied=None, now=NOW)
+    book.resolve([Probed(intent=id_, applied=None)], NOW)
     book.answer(book.reviews()[0].id, "new", "", "Ольга", NOW)
     assert book.parked() == []
     decide(book, "patient:1", CONTACT, planned=[create(CONTACT)])
@@ -454,7 +454,7 @@ def test_a_person_says_that_an_unknown_was_not_applied(book: BridgeJournal) -> N
 
 def test_a_person_says_to_leave_an_unknown(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
-    book.resolve(id_, applied=None, now=NOW)
+    book.resolve([Probed(intent=id_, applied=None)], NOW)
     book.answer(book.reviews()[0].id, "never", "", "Ольга", NOW)
     decide(book, "patient:1", CONTACT, planned=[create(CONTACT)])
     assert book.sendable(NOW, 10) == []
@@ -468,7 +468,7 @@ def test_an_unknown_message_counts_as_entered_until_a_person_says_otherwise(book
     decide(book, "patient:1", card, planned=[wish])
     [intent] = begin(book)
     settle(book, failed(intent, OutcomeKind.UNKNOWN))
-    book.resolve(intent.id, applied=None, now=NOW)
+    book.resolve([Probed(intent=intent.id, applied=None)], NOW)
     later = change(card, {"TITLE": "z"}, stage=stage("MSG"), occasion="visit:10:t")
     decide(book, "patient:1", card, planned=[later])
     [action] = send(book)
@@ -478,8 +478,8 @@ def test_an_unknown_message_counts_as_entered_until_a_person_says_otherwise(book
 
 def test_a_resolve_of_what_was_settled_meanwhile_changes_nothing(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
-    book.resolve(id_, applied=True, target_id="501", now=NOW)
-    book.resolve(id_, applied=False, now=NOW)
+    book.resolve([Probed(intent=id_, applied=True, target_id="501")], NOW)
+    book.resolve([Probed(intent=id_, applied=False)], NOW)
     assert state_of(book, id_) is IntentState.CONFIRMED
 
 

@@ -23,7 +23,7 @@ from kreslo.connectors.model import (
     Value,
 )
 from kreslo.connectors.testing.clock import DAY, HandClock
-from kreslo.journal.model import Intent, IntentState
+from kreslo.journal.model import Intent, IntentState, Probed
 from kreslo.sync.delivering import Deliverer
 from kreslo.sync.threads import InPlace
 
@@ -102,8 +102,8 @@ class Doubtful:
     def unknowns(self, _now: datetime, _limit: int) -> list[Intent]:
         return [self.intent]
 
-    def resolve(self, _intent: str, *, applied: bool, target_id: str, now: datetime) -> None:
-        self.resolved.append((applied, target_id))
+    def resolve(self, probed: Sequence[Probed], _now: datetime) -> None:
+        self.resolved += [(bool(each.applied), each.target_id) for each in probed]
 
 
 CLOSED = StageRef("1", "LOSE")
