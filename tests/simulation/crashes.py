@@ -37,8 +37,9 @@ class Crashes:
         self.rate = 0.0
         self.locked_rate = 0.0
 
-    def point(self, where: str) -> None:
-        if self.rate and self._chance.random() < self.rate:
+    def point(self, where: str, name: str = "") -> None:
+        rate = self.rate * (4 if name in _WRITES else 1)
+        if rate and self._chance.random() < rate:
             self._tell(f"crash {where}")
             raise Crash(where)
 
@@ -57,10 +58,10 @@ class JournalCalls:
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         name = getattr(call, "__name__", "")
-        self._crashes.point(f"before {name}")
+        self._crashes.point(f"before {name}", name)
         self._crashes.lock(name)
         result = call(*args, **kwargs)
-        self._crashes.point(f"after {name}")
+        self._crashes.point(f"after {name}", name)
         return result
 
     def close(self) -> None:
