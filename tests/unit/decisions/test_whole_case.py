@@ -188,6 +188,7 @@ WANTED: list[tuple[str, Patient, tuple[Patient, ...], tuple[OwnCard, ...], Bridg
     ("a child's mother, no family in the mapping", MOTHER, (msgspec.structs.replace(CHILD, id="9"),), (), families(None), False),
     ("a grown-up's mother", MOTHER, (msgspec.structs.replace(MOTHER, id="9"),), (), families(), False),
     ("the second's mother", MOTHER, (msgspec.structs.replace(CHILD, id="8", birth_date=None), msgspec.structs.replace(CHILD, id="9")), (), families(), True),
+    ("the child's brother", CHILD, (msgspec.structs.replace(CHILD, id="9"), MOTHER), (), families(), False),
     ("no contacts in the mapping", MOTHER, (), (own_contact(),), make_bridge(contact=None), False),
 ]  # fmt: skip
 
@@ -257,7 +258,46 @@ def test_a_contact_that_is_shared_hangs_there_by_its_own_number() -> None:
     assert contact_of(desired) is None
     assert only_visit(desired).contacts == (CardRef(target_id="500"),)
     never = (Answer(question="contact:1", choice="never"),)
-    assert only_visit(Crm().decide(make_case(make_appointment(), answers=never))).contacts is None
+    left = Crm().decide(make_case(make_appointment(), answers=never))
+    assert only_visit(left).contacts is None
+    assert contact_of(left) is None
+
+
+def test_a_first_name_is_a_parents_only_where_the_patient_is_surely_a_child() -> None:
+    """A mother's lead may become her child's visit: of whom nobody knows the age, the first name may be their own."""
+    crm = Crm(make_lead(contacts=("600",)), make_contact("600", "Ольга", phones=()))
+    for born, take in ((None, "600"), (date(2016, 1, 1), "")):
+        contact = contact_of(crm.decide(make_case(make_appointment(), patient=make_patient(birth_date=born))))
+        assert contact is not None
+        assert contact.take == take
+
+
+FROZEN: list[tuple[dict[str, Any], str, bool]] = [
+    ({"shared": True}, "review", True),
+    ({}, "review", False),
+    ({"shared": True, "gone": True}, "recreate", False),
+]
+
+
+@pytest.mark.parametrize(("own", "on_deleted", "frozen"), FROZEN)
+def test_the_fields_of_two_on_one_contact_freeze(own: dict[str, Any], on_deleted: str, frozen: bool) -> None:
+    """Two patients on one contact after a merge: the person's fields freeze, until somebody parts them."""
+    rules = (field("NAME", "patient.name"),)
+    bridge = make_bridge(contact=ContactPlan(fields=rules, on_deleted=on_deleted))  # type: ignore[arg-type]
+    contact = contact_of(
+        Crm().decide(make_case(make_appointment(), cards=(own_contact(**own),)), bridge=bridge)
+    )
+    assert contact is not None
+    assert ("NAME" not in contact.fields) is frozen
+
+
+def test_an_answer_whose_card_is_gone_is_asked_about_again() -> None:
+    """A card that was chosen and is not there any more is no answer, whatever the mapping does with deleted ones."""
+    gone = own_visit(gone=True, base=phase_base(Phase.UPCOMING))
+    answers = (Answer(question=f"deleted:{KEY}:700", choice="link", target_id="799"),)
+    case = make_case(make_appointment(), cards=(own_contact(), gone), answers=answers)
+    desired = Crm().decide(case, bridge=make_bridge(appointment=make_plan(on_deleted="ignore")))
+    assert desired.filtered == {"10": "its card was deleted in the CRM, a person is asked"}
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------
@@ -276,6 +316,29 @@ def test_a_doubtful_or_declined_visit_claims_nothing() -> None:
     declined = Crm(make_lead()).decide(case, bridge=bridge)
     assert (visits_of(declined), declined.claims) == ([], {})
     assert declined.filtered == {"10": "a person wants no card for it"}
+
+
+def test_a_visit_that_is_there_already_leaves_the_lead_to_the_next() -> None:
+    """Of two visits the first entered has the lead: unless it has a card of its own in the CRM."""
+    first, second = (
+        make_appointment("10", created_at=at("10.11 09:00")),
+        make_appointment("11", "21.11 10:00"),
+    )
+    crm = Crm(make_lead(), make_deal("701", key=KEY))
+    desired = crm.decide(make_case(first, second, cards=(own_contact(),)))
+    assert [(card.key, card.claimed_lead) for card in visits_of(desired)] == [(KEY, ""), (SECOND, "900")]
+
+
+def test_each_unwritten_claim_is_made_again() -> None:
+    """One that is written does not hide the next."""
+    visits = make_appointment("10", created_at=at("10.11 09:00")), make_appointment("11", "21.11 10:00")
+    cards = (
+        own_contact(),
+        own_visit("10", target_id="701", claimed_lead="899", base=phase_base(Phase.UPCOMING, lead="899")),
+        own_visit("11", target_id="702", claimed_lead="900", base=None),
+    )
+    _, second = visits_of(Crm(make_lead("899"), make_lead()).decide(make_case(*visits, cards=cards)))
+    assert second.fields["UTM_SOURCE"].value == "yandex"
 
 
 def test_one_that_is_withheld_does_not_hold_the_others() -> None:
