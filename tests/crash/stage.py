@@ -27,6 +27,7 @@ from kreslo.connectors.model import Entity
 from kreslo.connectors.seams import SystemClock, system_chance
 from kreslo.mapping.load import load, resolve
 from kreslo.sandbox.audit import Audit, audit, rules_of
+from kreslo.sandbox.audit_campaigns import campaign_of
 from kreslo.sandbox.child import sandbox_process
 from kreslo.sandbox.crm import SandboxCrm, SeenCard
 from kreslo.sandbox.findings import Moment
@@ -126,7 +127,8 @@ class Stage:
             enquiries=bridge.enquiry is not None,
             campaigns=bridge.campaigns,
         )
-        for stage in sorted(self._rules.messages):
+        campaigns = (each.messages for each in self._rules.campaigns)
+        for stage in sorted(self._rules.messages.union(*campaigns)):
             await self._control("POST", "robots", {"stage": stage})
         if self.crm_name == "bitrix24":
             hook = {"url": f"{here}/hooks/{bridge.name}/{TOKEN}", "token": TOKEN, "events": _EVENTS}
@@ -214,11 +216,12 @@ class Stage:
         return audit(cards, self._rules, before=before, after=after), cards
 
     def _messages(self, messages: list[dict[str, Any]], cards: list[SeenCard]) -> list[str]:
-        """A card enters a message stage at most once for each time that its visit had."""
+        """A card enters a message stage at most once for each time that its visit had; a campaign's, once."""
         past, future = self._horizon.past, self._horizon.future
         census = clinic.census(self.database, now=datetime.now(UTC), past=past, future=future)
         times = {member: len(chain.ids) for chain in census.chains for member in chain.ids}
-        visits = {card.id: card.key.rpartition("/")[2] for card in cards if card.entity is Entity.DEAL}
+        deals = [card for card in cards if card.entity is Entity.DEAL and not campaign_of(card, self._rules)]
+        visits = {card.id: card.key.rpartition("/")[2] for card in deals}
         sent = Counter((str(row["deal"]), row["stage"]) for row in messages)
         return [
             f"deal {deal}: «{stage}» was sent {count} times for {times.get(visits.get(deal, ''), 1)} visit times"

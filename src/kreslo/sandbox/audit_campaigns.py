@@ -26,7 +26,7 @@ def campaign_rules(plans: Iterable[CampaignPlan]) -> tuple[CampaignRules, ...]:
             on=plan.on,
             after=plan.after,
             late=plan.late,
-            speaks=plan.speaks,
+            messages=frozenset(rule.name for rule in plan.stages if rule.message),
             certain=not (plan.when or plan.unless or plan.pause or plan.at or plan.quiet),
         )
         for plan in plans

@@ -10,7 +10,7 @@ from kreslo.mapping.model import Occasion, Phase
 
 
 class CampaignRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the mapping says of one campaign. `speaks`: it has a message stage. `certain`: nothing but its occasion decides
+    """What the mapping says of one campaign. `messages`: names of its message stages. `certain`: nothing but its occasion decides
     who gets a card and when, so a card that is not there is missing.
     """
 
@@ -18,8 +18,12 @@ class CampaignRules(msgspec.Struct, frozen=True, kw_only=True):
     on: Occasion
     after: timedelta
     late: timedelta
-    speaks: bool
+    messages: frozenset[str]
     certain: bool
+
+    @property
+    def speaks(self) -> bool:
+        return bool(self.messages)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def campaign(on: Occasion, **changes: Any) -> CampaignRules:
-    plan = CampaignRules(name="nps", on=on, after=3 * HOUR, late=DAY, speaks=True, certain=True)
+    messages = frozenset({"Отправить опрос"})
+    plan = CampaignRules(name="nps", on=on, after=3 * HOUR, late=DAY, messages=messages, certain=True)
     return msgspec.structs.replace(plan, **changes)
 
 
