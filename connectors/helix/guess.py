@@ -16,8 +16,15 @@ from kreslo.connectors.contract import SampleReport
 from kreslo.connectors.errors import DataError
 
 _ROWS = 1000
-_NAMES = {"appointment": "visits", "completed": "completed", "patient": "patients", "enquiry": "enquiries"}
+_NAMES = {
+    "appointment": "visits",
+    "completed": "completed",
+    "patient": "patients",
+    "enquiry": "enquiries",
+    "campaign": "recommendations",
+}
 _WHAT = {
+    "campaign": "строка списка кампании",
     "appointment": "запись на приём",
     "completed": "завершённый приём",
     "patient": "пациент",
@@ -60,6 +67,8 @@ def _opened(path: Path) -> tuple[Table, dict[str, str]]:
 
 def _row_of(table: Table, path: Path, today: date) -> tuple[str, str]:
     names = {name for _, name in table.shape.columns}
+    if "mark" in names:
+        return "campaign", "потому что есть отметка врача: список рекомендаций"
     if names & {"starts_at", "date"}:
         if "amount" in names:
             return "completed", "потому что есть время и сумма"
@@ -90,7 +99,7 @@ def _days(path: Path, today: date) -> list[date]:
 
 
 def _tried(path: Path, row: str, today: date) -> tuple[int, Counter[str]]:
-    profile = ProfileOptions.model_validate({"row": row, "files": "*"})
+    profile = ProfileOptions.model_validate({"row": row, "files": "*", **_campaign(row)})
     rows = _rows(profile, today)
     good, reasons = 0, Counter[str]()
     for item in islice(open_table(path, profile, Columns(profile)).rows, _ROWS):
@@ -103,6 +112,10 @@ def _tried(path: Path, row: str, today: date) -> tuple[int, Counter[str]]:
         else:
             good += 1
     return good, reasons
+
+
+def _campaign(row: str) -> dict[str, str]:
+    return {"campaign": _NAMES[row]} if row == "campaign" else {}
 
 
 def _rows(profile: ProfileOptions, today: date) -> Rows:
@@ -127,6 +140,7 @@ def _yaml(path: Path, row: str, shape: Shape, columns: dict[str, str]) -> str:
         "profiles:",
         f"  {_NAMES[row]}:",
         f"    row: {row}",
+        *(f"    {key}: {value}" for key, value in _campaign(row).items()),
         f'    files: "{pattern}"',
         f"    format: {shape.format}",
         *([f"    encoding: {encoding}"] if encoding and shape.format != "dbf" else []),
@@ -141,7 +155,7 @@ def _yaml(path: Path, row: str, shape: Shape, columns: dict[str, str]) -> str:
         f"    mode: {mode}",
         *(
             ["    # key: [patient, starts_at]  # кодов записи в файле нет: приём узнаётся так"]
-            if not ids and row != "patient"
+            if not ids and row not in {"patient", "campaign"}
             else []
         ),
         '    schedule: {at: ["14:00"], tolerance: 20m}  # когда файл приходит; без расписания тревоги нет',

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from helix_exports import csv_text, gist, profile, read, writers
+from helix_exports import DBF_COLUMNS, csv_text, gist, profile, read, writers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,3 +64,22 @@ def test_a_junk_line_loses_no_good_row(junk: list[str], encoding: str, place: in
         assert [row for row in good if row[1] == (f"+790076543{number}",)] == [
             ("Шуйский Игорь", (f"+790076543{number}",), "22.11.2026 11:30", "Ёлкина", "0.00")
         ]
+
+
+# What both one-byte encodings have, and what means something to one of the formats.
+CELL = st.text("абвгдеёжЗИЙКЛМНО №0123456789abcXYZ;:\"'<>&{}[]()=,.|/\\-_+*\u00a0", max_size=40)
+
+
+@pytest.mark.parametrize("how", writers())
+@given(st.lists(st.lists(CELL, min_size=6, max_size=6), min_size=1, max_size=3), st.integers(0, 3))
+@settings(max_examples=6, deadline=None)
+def test_junk_in_cells_loses_no_good_row(how: str, junk: list[list[str]], place: int) -> None:
+    ending, write = writers()[how]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"visits.{ending}"
+        path.write_bytes(write([*GOOD[:place], *junk, *GOOD[place:]]))
+        _, drafts, bad = read(path, profile(columns=DBF_COLUMNS) if ending == "dbf" else profile())
+    good = [gist(draft) for draft in drafts]
+    for number in range(10, 13):
+        wanted = ("Шуйский Игорь", (f"+790076543{number}",), "22.11.2026 11:30", "Ёлкина", "0.00")
+        assert good.count(wanted) == 1, bad

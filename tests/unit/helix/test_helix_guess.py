@@ -41,6 +41,11 @@ def test_the_guess_reads_its_sample(tmp_path: Path, how: str) -> None:
         ("ФИО;Телефон;Дата рождения", "Иванова Мария;89001234567;01.02.1980", "patient"),
         ("Имя;Телефон;Дата заявки", "Мария;89001234567;20.11.2026 10:00", "enquiry"),
         ("Телефон;Комментарий", "89001234567;перезвонить", "enquiry"),
+        (
+            "ФИО;Телефон;Дата и время;Врач;Отметка",
+            "Иванова Мария;89001234567;20.11.2026 10:00;Ким;После удаления зуба",
+            "campaign",
+        ),
     ],
 )
 def test_what_a_row_is_is_told_by_its_columns(tmp_path: Path, titles: str, row: str, expected: str) -> None:
