@@ -48,7 +48,7 @@ COSTS = (0.05, 0.2, 0.5)
 BURST, RATE = 50.0, 2.0
 LIMIT, WINDOW, COUNTED_FROM = 480.0, 600.0, 0.1
 CATALOG = 1
-AHEAD = 6000  # changes that wait for working time are offered again and again: more of them is only work for this machine
+AHEAD = 10_000  # changes that wait for working time are offered again and again: more of them is only work for this machine
 _BASE = "http://127.0.0.1"
 
 
