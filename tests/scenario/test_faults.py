@@ -126,6 +126,7 @@ async def test_a_value_that_its_field_cannot_hold_parks_that_case_alone(world: W
     (item,) = world.run.journal.parked()
     assert item.about == f"patient:{bad}"
     assert "не число" not in item.reason
+    assert item.reason.startswith("Выражение из файла сопоставления")
     world.clinic.update("Patients", "ID_Persons", bad, CardNumber="18", DateTimeChanged=world.clinic.local())
     await world.settle()
     assert len(await world.deals()) == 2

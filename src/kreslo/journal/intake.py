@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Select, select, update
 
 from kreslo.connectors.contract import Rejected
+from kreslo.decisions.texts import text
 from kreslo.journal import schema as t
 from kreslo.journal.model import IntentState, Priority, Taken
 from kreslo.journal.names import name_keys
@@ -27,8 +28,6 @@ from kreslo.records import (
 from kreslo.records.codec import encode
 
 SOURCE = "source"
-_NO_PHONE = "Обращение без телефона: карточку не к чему привязать"
-_FIX_PHONE = "Впишите телефон в обращении; Kreslo прочитает его снова сам."
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -294,7 +293,8 @@ class Intake(Parking):
             conn, RecordKind.ENQUIRY, {enquiry.id: enquiry.phones for enquiry in enquiries.values()}
         )
         marks.keys |= self._patient_cases_with(conn, tokens)
-        self._park_records(conn, [(ref, _NO_PHONE) for ref in unreachable], now, fix=_FIX_PHONE)
+        no_phone, fix = text(self.language, "no_phone"), text(self.language, "fix_phone")
+        self._park_records(conn, [(ref, no_phone) for ref in unreachable], now, fix=fix)
 
     def _touch_entries(
         self,

@@ -6,16 +6,17 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from kreslo.connectors.contract import Rejected
+from kreslo.decisions.texts import text
 from kreslo.journal import schema as t
 from kreslo.journal.room import REASON, Room
 from kreslo.records import RecordRef
 
-_FIX_ROW = "Исправьте запись в МИС; Kreslo прочитает её снова сам."
-
 
 class Parking(Room):
     def _park_rejected(self, conn: Connection, rejected: Sequence[Rejected], now: datetime) -> None:
-        self._park_records(conn, [(row.ref, row.reason) for row in rejected], now, fix=_FIX_ROW)
+        self._park_records(
+            conn, [(row.ref, row.reason) for row in rejected], now, fix=text(self.language, "fix_row")
+        )
 
     def _park_records(
         self, conn: Connection, items: Sequence[tuple[RecordRef, str]], now: datetime, *, fix: str

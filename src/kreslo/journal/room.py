@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     URL,
@@ -76,7 +76,11 @@ def links(phone: Phone) -> bool:
 
 
 class Room:
-    """A bridge's share of the database. Its methods are synchronous and are called one at a time."""
+    """A bridge's share of the database. Its methods are synchronous and are called one at a time. `language`: of what it
+    writes for people.
+    """
+
+    language: Literal["ru", "en"] = "ru"
 
     def __init__(self, engine: Engine, url: URL, box: Box, bridge: int, source_id: str) -> None:
         self._engine = engine

@@ -11,6 +11,7 @@ from kreslo.connectors.errors import ErrorKind
 from kreslo.connectors.model import CreateCard, Outcome, OutcomeKind, UpdateCard
 from kreslo.decisions.case import Base
 from kreslo.decisions.desired import ReviewWish
+from kreslo.decisions.texts import text
 from kreslo.journal import schema as t
 from kreslo.journal.codec import IntentBody, pack_base, pack_review, unpack_base, unpack_intent
 from kreslo.journal.delivery import Delivery, intent_id, intent_number
@@ -19,14 +20,10 @@ from kreslo.journal.model import IntentState, Priority, Probed, Settled
 from kreslo.journal.room import ATTEMPT, BASE, IN_FLIGHT, INTENT, MESSAGE, REASON, REVIEW
 
 _FIX = {
-    ErrorKind.DATA: "Исправьте запись в МИС или карточку в CRM: когда она изменится, Kreslo попробует снова.",
-    ErrorKind.PERMISSION: "Проверьте права вебхука или токена в CRM, затем отправьте снова.",
-    ErrorKind.CONFIGURATION: "Исправьте настройку моста (kreslo check), затем отправьте снова.",
+    ErrorKind.DATA: "fix_data",
+    ErrorKind.PERMISSION: "fix_permission",
+    ErrorKind.CONFIGURATION: "fix_configuration",
 }
-_FIX_OTHER = "Посмотрите причину, затем отправьте снова."
-_LOST = "Неизвестно, дошла ли запись до CRM: ответа не было, и поиск ничего не доказал"
-_FIX_LOST = "Найдите карточку в CRM и укажите её в вопросе, или велите отправить снова."
-_TAKEN = "CRM назвала карточку, которая уже принадлежит другому случаю"
 
 
 _END = (
@@ -142,7 +139,8 @@ class Settling(Delivery):
             self._end(ends, row, IntentState.UNKNOWN, now, due_at=at, **said)
             return "unknown"
         error = outcome.error or ErrorKind.DATA
-        self._park(ends, row, outcome.message, _FIX.get(error, _FIX_OTHER), now, **said)
+        fix = text(self.language, _FIX.get(error, "fix_other"))
+        self._park(ends, row, outcome.message, fix, now, **said)
         action = unpack_intent(self._box.open(row.body, INTENT)).action
         if error is ErrorKind.DATA and not isinstance(action, CreateCard):
             # The card may be gone or merged: the next decision looks.
@@ -156,7 +154,8 @@ class Settling(Delivery):
         if card is not None:
             if row.creates:
                 if ends.taken.setdefault((card.entity, target_id), card.key) != card.key:
-                    self._park(ends, row, _TAKEN, _FIX_LOST, now, error=ErrorKind.UNKNOWN)
+                    reason, fix = text(self.language, "taken"), text(self.language, "fix_lost")
+                    self._park(ends, row, reason, fix, now, error=ErrorKind.UNKNOWN)
                     return "parked"
                 card.target_id = target_id
                 card.gone = False
@@ -184,11 +183,12 @@ class Settling(Delivery):
         return msgspec.structs.replace(after, markers=tuple(dict.fromkeys(written)), contacts=contacts)
 
     def _ask(self, conn: Connection, ends: Endings, row: Row[Any], now: datetime) -> None:
-        self._park(ends, row, _LOST, _FIX_LOST, now, error=ErrorKind.UNKNOWN)
+        lost = text(self.language, "lost")
+        self._park(ends, row, lost, text(self.language, "fix_lost"), now, error=ErrorKind.UNKNOWN)
         # It may have been entered: never a second time.
         self._remember(ends, row, now)
         question = f"unknown:{intent_id(row.id)}"
-        wish = ReviewWish(question=question, rule="unknown_outcome", text=f"{_LOST} ({row.card_key}).")
+        wish = ReviewWish(question=question, rule="unknown_outcome", text=f"{lost} ({row.card_key}).")
         self._add(
             conn,
             t.reviews,

@@ -85,6 +85,7 @@ class BridgeRun:
         self.source = source
         self.target = target
         self.journal = journal
+        journal.language = bridge.language
         self._whole = whole
         self._lock = lock
         self._clock = seams.clock

@@ -7,7 +7,7 @@ import msgspec
 import structlog
 
 from kreslo.connectors.contract import Target
-from kreslo.connectors.errors import ConfigurationError, DataError
+from kreslo.connectors.errors import ConfigurationError, DataError, KresloError
 from kreslo.connectors.model import ById, Entity, Lookup, Value
 from kreslo.connectors.seams import Clock
 from kreslo.decisions import decide
@@ -16,6 +16,7 @@ from kreslo.decisions.desired import CardRef, Decision, Desired, DesiredCard, Ne
 from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal
 from kreslo.journal.model import CardState, CasePlan, DueCase, FieldParked, Priority
+from kreslo.mapping.expressions import EvaluationError
 from kreslo.mapping.model import Bridge
 from kreslo.merging import merge
 from kreslo.merging.plan import Merged, Overwrite, Planned
@@ -158,7 +159,7 @@ class Decider:
                 answers[key] = decide(case, Facts(found=finder.found, owners=owners), now, self._bridge)
             except DataError as error:
                 # A mapping's expression that fails on this record; the other cases go on.
-                answers[key] = error.message
+                answers[key] = self._reason(error)
         return answers
 
     async def _merge_all(
@@ -192,9 +193,15 @@ class Decider:
                 merged[key] = self._merge_case(cases[key], wish, finder)
             except (DataError, ConfigurationError) as error:
                 # A value that its field cannot hold, or a field that the CRM has lost: the other cases go on.
-                broken[key] = error.message
+                broken[key] = self._reason(error)
                 desired.pop(key)
         return merged
+
+    def _reason(self, error: KresloError) -> str:
+        """Why a case cannot be decided, for clinic staff."""
+        if isinstance(error, EvaluationError):
+            return text(self._bridge.language, "expression_failed", why=error.message)
+        return error.message
 
     def _merge_case(self, case: Case, wish: Desired, finder: Finder) -> list[tuple[DesiredCard, Merged]]:
         own = {card.key: card for card in case.cards}
