@@ -218,3 +218,67 @@ def test_what_a_person_wrote_stays_theirs_after_later_writes() -> None:
     assert first.planned == ()
     second = once("c", first.base)
     assert second.planned == ()
+
+
+KEPT: list[tuple[str, FieldWish, Base | None, Value, tuple[str, ...]]] = [
+    ("a person's value in a field that is only filled", FieldWish(value="a", mode=FILL), None, "x", ("F",)),
+    ("the same value there", FieldWish(value="a", mode=FILL), None, "a", ()),
+    ("nothing wished, and it may not be cleared", FieldWish(value=None, never_clear=True), None, "x", ()),
+    (
+        "a person's value, until touched",
+        FieldWish(value="a", mode=UNTIL),
+        Base(decided={"F": "a"}, read_back={"F": "a"}),
+        "x",
+        ("F",),
+    ),
+    (
+        "emptied by the MIS, and a person's",
+        FieldWish(value=None, mode=UNTIL),
+        Base(decided={"F": "a"}, read_back={"F": "a"}),
+        "x",
+        ("F",),
+    ),
+    (
+        "of several values one is missing",
+        FieldWish(value=("1", "2"), mode=FILL),
+        None,
+        ("1",),
+        ("F",),
+    ),
+    ("of several values none is missing", FieldWish(value=("1",), mode=FILL), None, ("1", "9"), ()),
+    (
+        "somebody else writes it",
+        FieldWish(value="a"),
+        Base(decided={"F": "a"}, parked_fields=("F",)),
+        "x",
+        ("F",),
+    ),
+]
+
+
+def _met(wish: FieldWish, base: Base | None, actual: Value) -> Any:
+    card = DesiredCard(key=KEY, role=Role.VISIT, entity=Entity.DEAL, fields={"F": wish})
+    return merge(
+        card,
+        OwnCard(key=KEY, role=Role.VISIT, entity=Entity.DEAL, target_id="700", base=base),
+        Card(entity=Entity.DEAL, id="700", key=KEY, fields={"F": actual}),
+        asked=True,
+        look=True,
+        canonical=same,
+        resolve=lambda ref: "",
+        bridge=make_bridge(),
+    )
+
+
+@pytest.mark.parametrize(("wish", "base", "actual", "kept"), [r[1:] for r in KEPT], ids=[r[0] for r in KEPT])
+def test_what_differs_by_a_persons_hand_is_named(
+    wish: FieldWish, base: Base | None, actual: Value, kept: tuple[str, ...]
+) -> None:
+    assert _met(wish, base, actual).kept == kept
+
+
+def test_a_parked_field_is_let_go_once_it_holds_what_we_wish() -> None:
+    base = Base(decided={"F": "a"}, parked_fields=("F", "G"))
+    assert _met(FieldWish(value="a"), base, "x").released_fields == ()
+    done = _met(FieldWish(value="a"), base, "a")
+    assert (done.released_fields, done.base.parked_fields) == (("F",), ("G",))
