@@ -179,6 +179,24 @@ async def test_a_broken_newest_file_stops_no_start(world: FilesWorld) -> None:
     assert len(await world.deals()) == 1
 
 
+async def test_a_share_that_is_away_stops_no_start(world: FilesWorld) -> None:
+    world.files.drop("visits.csv", [VISITS, MARIA])
+    world.files.drop("patients.csv", [("ФИО", "Телефон"), MARIA[:2]])
+    world.files.drop("done.csv", [VISITS, (*MARIA[:2], "01.05.2026 10:00", "Ким")])
+    await world.start()
+    await world.settle()
+    await world.stop()
+    away = world.files.folder.rename(world.files.folder.with_name("away"))
+    await world.start()
+    await world.settle()
+    assert any("недоступна" in notice for notice in world.notices)
+    away.rename(world.files.folder)
+    world.files.drop("visits.csv", [VISITS, MARIA, PETR])
+    await world.settle()
+    assert len(await world.deals()) == 3
+    assert all("прошло" in notice for notice in world.notices)
+
+
 async def test_a_file_is_read_when_it_is_heard_of_before_its_time(world: FilesWorld) -> None:
     text = world.mapping.read_text(encoding="utf-8")
     world.mapping.write_text(text.replace("every: 5s", "every: 300d"), encoding="utf-8")

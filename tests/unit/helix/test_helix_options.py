@@ -74,13 +74,19 @@ def test_the_programmers_page_shows_a_file_that_is_read(tmp_path: Path) -> None:
     from helix_exports import profile, read
 
     page = (HOME.parents[1] / "docs/helix-for-1c.md").read_text(encoding="utf-8")
-    good, bad = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    good, listed, bad = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
     path = tmp_path / "visits.csv"
     path.write_text(good, encoding="utf-8")
     _, drafts, parked = read(path, profile(row="appointment"))
     assert ([draft.id for draft in drafts], [draft.fact for draft in drafts], parked) == (
         ["50817", "50818"],
         ["", "confirmed"],
+        {},
+    )
+    path.write_text(listed, encoding="utf-8")
+    _, drafts, parked = read(path, profile(row="campaign", campaign="recommendations"))
+    assert ([draft.fields["mark"] for draft in drafts], parked) == (
+        ["Перед имплантацией", "После удаления зуба"],
         {},
     )
     path.write_text(bad, encoding="utf-8")
