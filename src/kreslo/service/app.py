@@ -12,6 +12,7 @@ from kreslo.service.health import health_routes
 from kreslo.service.hooks import hook_routes
 from kreslo.service.hosted import Hosted
 from kreslo.service.ident_exchange import Exchanging, exchange_routes
+from kreslo.service.metrics import metrics_routes
 from kreslo.service.page import Link, page_routes
 from kreslo.service.people import people_routes
 from kreslo.service.slots import Timetabled, slot_routes
@@ -36,6 +37,7 @@ def create_app(
     guard, by_name = Guard(names), {bridge.name: bridge for bridge in bridges}
     app = FastAPI(title="Kreslo", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(health_routes(bridges))
+    app.include_router(metrics_routes(bridges))
     app.include_router(hook_routes(by_name, secret=hook_secret))
     app.include_router(people_routes(by_name, guard))
     app.include_router(form_routes(by_name, guard))

@@ -9,7 +9,7 @@ import pytest
 from kreslo.connectors.errors import DataError, OutageError, PermissionDeniedError
 from kreslo.journal.model import IntentState, LastChange
 from kreslo.service.hooks import MOST_BYTES
-from kreslo.sync.status import LastError
+from kreslo.sync.status import DriftCounts, LastError
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -27,6 +27,24 @@ async def test_live_and_ready_are_told_apart(
     assert (health.json()["live"], health.json()["ready"]) == (live, ready)
     assert (await client.get("/health/live")).status_code == alive
     assert (await client.get("/health/ready")).status_code == prepared
+
+
+async def test_metrics_are_the_figures_of_the_status(client: httpx.AsyncClient, bridge: Any) -> None:
+    bridge.becomes(live=True, parked=3, lag_seconds=2.5, cards={"visit": 7})
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = answer.text.splitlines()
+    assert {
+        'kreslo_live{bridge="clinic"} 1',
+        'kreslo_parked{bridge="clinic"} 3',
+        'kreslo_lag_seconds{bridge="clinic"} 2.5',
+        'kreslo_cards{bridge="clinic",role="visit"} 7',
+    } <= set(lines)
+    assert not any(line.startswith("kreslo_drift") for line in lines)  # nothing was compared yet
+    bridge.becomes(drift=DriftCounts(at=NOW, cards=9, by_kind={"field": 2, "human-owned": 1}))
+    lines = (await client.get("/metrics")).text.splitlines()
+    assert 'kreslo_drift{bridge="clinic",kind="human-owned"} 1' in lines
+    assert 'kreslo_compared_cards{bridge="clinic"} 9' in lines
 
 
 async def test_health_says_what_went_wrong_until_it_is_over(client: httpx.AsyncClient, bridge: Any) -> None:
