@@ -11,6 +11,7 @@ connector = SourceConnector(
     title="1C:Helix",
     options=HelixOptions,
     build=HelixSource,
+    lists=lambda options: frozenset(each.campaign for each in options.profiles.values() if each.campaign),
     sample=propose,
     sandbox=sandbox,
 )

@@ -4,12 +4,14 @@ from connectors.ident.options import IdentOptions
 from connectors.ident.sandbox import sandbox
 from connectors.ident.source import IdentSource
 from kreslo.connectors.contract import SourceConnector
+from kreslo.records import RECALL
 
 connector = SourceConnector(
     name="ident",
     title="iDent",
     options=IdentOptions,
     build=IdentSource,
+    lists=lambda _: frozenset({RECALL}),
     sandbox=sandbox,
 )
 

@@ -148,7 +148,8 @@ class SampleReport(msgspec.Struct, frozen=True, kw_only=True):
 
 class SourceConnector(msgspec.Struct, frozen=True, kw_only=True):
     """What an entry point of `kreslo.sources` names. `sandbox`: see `kreslo.sandbox`. `sample`: of a source that reads files:
-    a report on one of them (raises DataError).
+    a report on one of them (raises DataError). `lists`: by its validated options, of which lists it gives entries
+    (`kreslo.records.Entry.campaign`); without it, nobody knows.
     """
 
     name: str
@@ -157,6 +158,7 @@ class SourceConnector(msgspec.Struct, frozen=True, kw_only=True):
     build: Callable[[Any, Seams], Source]
     sandbox: Any = None
     sample: Callable[[Path], SampleReport] | None = None
+    lists: Callable[[Any], frozenset[str]] | None = None
 
 
 class TargetConnector(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Reads the section `campaigns:` of a mapping."""
 
 import re
+from collections.abc import Iterable
 from datetime import time, timedelta
 
 from ruamel.yaml.nodes import Node
@@ -13,9 +14,10 @@ from kreslo.mapping.faults import Ref
 from kreslo.mapping.keys import KEYS
 from kreslo.mapping.model import ENTRY_OCCASIONS, Occasion, Quiet
 from kreslo.mapping.nodes import Reader, Section
+from kreslo.mapping.programs import did_you_mean
 from kreslo.mapping.shapes import condition, read_fields, read_semantic
 from kreslo.mapping.vocabulary import Place
-from kreslo.records import RecordKind
+from kreslo.records import RECALL, RecordKind
 
 _OCCASIONS = tuple(Occasion)
 _LATE = timedelta(days=1)
@@ -53,6 +55,7 @@ def _campaign(reader: Reader, name: Ref, node: Node) -> CampaignDraft | None:
     no_quiet: Quiet | None = None
     draft = CampaignDraft(
         name=name.text,
+        at=name.at,
         on=on,
         funnel=funnel or name,
         stages=stages,
@@ -72,6 +75,23 @@ def _campaign(reader: Reader, name: Ref, node: Node) -> CampaignDraft | None:
     )
     _check_hours(draft, section)
     return draft if funnel and stages else None
+
+
+def check_lists(reader: Reader, drafts: Iterable[CampaignDraft], lists: frozenset[str]) -> None:
+    """Faults for campaigns that wait for entries which the source does not give. `lists`: those that it gives."""
+    for draft in drafts:
+        if draft.on is Occasion.ENTRY and draft.name not in lists:
+            named = sorted(lists - {RECALL})
+            reader.fault(
+                draft.at,
+                f'`on: entry` waits for a list "{draft.name}", which the source does not give'
+                + (did_you_mean(draft.name, named) or f"; it gives {', '.join(named) or 'none'}"),
+            )
+        elif draft.on is Occasion.RECALL and RECALL not in lists:
+            reader.fault(
+                draft.at,
+                "`on: recall` waits for invitations, which this source does not give; take `on: last_visit`",
+            )
 
 
 def _check_name(reader: Reader, name: Ref) -> None:

@@ -156,9 +156,10 @@ class CampaignStageDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CampaignDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """`clock`: the time of day that `at:` names."""
+    """`at`: of its name; `clock`: the time of day that `at:` names."""
 
     name: str
+    at: At
     on: Occasion
     funnel: Ref
     stages: tuple[CampaignStageDraft, ...]

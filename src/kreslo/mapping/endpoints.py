@@ -28,7 +28,7 @@ _SECRETS = re.compile(
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
-    """`exchange_key`: what iDent sends with its requests, "" where there is no exchange. `abroad`: how the clinic acknowledged a CRM outside the country, "" where it did not."""
+    """`lists`: of which the source gives entries, None where that is not known. `exchange_key`: what iDent sends with its requests, "" where there is no exchange. `abroad`: how the clinic acknowledged a CRM outside the country, "" where it did not."""
 
     source: EndpointSettings
     target: EndpointSettings
@@ -36,6 +36,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     zone: ZoneInfo
     abroad: str
     exchange_key: str = ""
+    lists: frozenset[str] | None = None
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -59,8 +60,11 @@ def read_endpoints(reader: Reader, top: Section, *, judged: bool) -> Endpoints:
         )
     source_id = str(settings.options.get("id") or settings.connector)
     judged = judged and len(reader.faults) == faults
+    lists: frozenset[str] | None = None
     if judged and source:
         options = _judge(reader, source, settings, "source")
+        listing = source_connector(settings.connector).lists if options else None
+        lists = listing(options) if listing else None
         source_id = str(getattr(options, "id", "") or source_id)
     if judged and target:
         options = _judge(reader, target, aim, "target")
@@ -73,6 +77,7 @@ def read_endpoints(reader: Reader, top: Section, *, judged: bool) -> Endpoints:
         zone=zone,
         abroad=abroad,
         exchange_key=exchange_key,
+        lists=lists,
     )
 
 

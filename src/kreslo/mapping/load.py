@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import Node
 
 from kreslo.connectors.model import Catalog, Needed
+from kreslo.mapping.campaigns import check_lists
 from kreslo.mapping.drafts import Draft
 from kreslo.mapping.endpoints import Endpoints, masked_lines, read_endpoints
 from kreslo.mapping.faults import At, Fault, MappingError
@@ -72,6 +73,8 @@ def load_text(
     top = _top(reader, _composed(text, name, lines), name, lines)
     endpoints = read_endpoints(reader, top, judged=judged)
     draft = read_draft(reader, top)
+    if endpoints.lists is not None:
+        check_lists(reader, draft.campaigns, endpoints.lists)
     shown = masked_lines(lines, top)
     if reader.faults:
         raise MappingError(name, reader.faults, shown)

@@ -4,12 +4,12 @@ from datetime import time, timedelta
 
 import msgspec
 import pytest
-from mapping_files import CATALOG, ENDPOINTS, VISITS, made, read
+from mapping_files import CATALOG, ENDPOINTS, ENVIRON, VISITS, made, read
 
 from kreslo.connectors.model import Entity, Funnel, NeededStage, Semantic, Stage, StageRef
 from kreslo.mapping.drafts import CampaignDraft
 from kreslo.mapping.faults import MappingError
-from kreslo.mapping.load import resolve
+from kreslo.mapping.load import load_text, resolve
 from kreslo.mapping.model import Occasion, Quiet
 
 BEFORE = ENDPOINTS + "contact: {fields: {NAME: patient.name}}\n" + VISITS + "campaigns:\n"
@@ -206,3 +206,49 @@ def test_campaigns_need_a_contact_and_those_of_visits_the_visits_rules() -> None
     assert "`on: completed` needs `appointment:`" in caught.value.message
     listed = ENDPOINTS + "contact: {scope: all}\ncampaigns: {nps: {on: entry, funnel: NPS, stage: А}}\n"
     assert [each.name for each in read(listed).draft.campaigns] == ["nps"]
+
+
+HELIX = """\
+bridge: clinic
+source:
+  connector: helix
+  timezone: Europe/Moscow
+  folder: drop
+  state: state
+  profiles: {memos: {row: campaign, campaign: recommendations, files: "memos_*.csv"}}
+target: {connector: bitrix24, webhook: "${HOOK}"}
+contact: {fields: {NAME: patient.name}}
+campaigns:
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("  recommendations: {on: entry, funnel: NPS, stage: А}\n", "", ""),
+        (
+            "  recomendations: {on: entry, funnel: NPS, stage: А}\n",
+            "11:3",
+            '`on: entry` waits for a list "recomendations", which the source does not give; did you mean "recommendations"?',
+        ),
+        (
+            "  checkup: {on: entry, funnel: NPS, stage: А}\n",
+            "11:3",
+            '`on: entry` waits for a list "checkup", which the source does not give; it gives recommendations',
+        ),
+        (
+            "  checkup: {on: recall, funnel: NPS, stage: А}\n",
+            "11:3",
+            "`on: recall` waits for invitations, which this source does not give; take `on: last_visit`",
+        ),
+    ],
+)
+def test_a_campaign_that_waits_for_a_list_that_never_comes_is_told(
+    text: str, place: str, message: str
+) -> None:
+    if not message:
+        assert load_text(HELIX + text, "clinic.yaml", environ=ENVIRON).draft.campaigns
+        return
+    with pytest.raises(MappingError) as caught:
+        load_text(HELIX + text, "clinic.yaml", environ=ENVIRON)
+    assert caught.value.message.split("\n")[0] == f"clinic.yaml:{place}: {message}"
