@@ -222,6 +222,27 @@ def test_a_contact_found_just_now_has_its_deals() -> None:
     assert taken(desired) == [(KEY, "701")]
 
 
+CHOSEN: list[tuple[str, list[Card], list[tuple[str, str]], list[str]]] = [
+    ("it is there", [make_deal("702", **MINE)], [(KEY, "702")], []),
+    ("it is gone", [], [], ["deleted_visit"]),
+    ("it is gone, another fits", [make_deal("701", **MINE)], [(KEY, "701")], []),
+]
+
+
+@pytest.mark.parametrize(("deals", "cards", "rules"), [r[1:] for r in CHOSEN], ids=[r[0] for r in CHOSEN])
+def test_a_chosen_deal_that_is_gone_is_no_answer(
+    deals: list[Card], cards: list[tuple[str, str]], rules: list[str]
+) -> None:
+    """The person's answer is remembered as long as what it names is there; then it is asked again, or found anew."""
+    answers = (Answer(question=f"visit:{KEY}", choice="link", target_id="702"),)
+    case = make_case(make_appointment(), cards=(own_contact(),), answers=answers)
+    desired = Crm(*deals).decide(case, bridge=adopting(AdoptPlan(time_field="UF_AT")))
+    assert taken(desired) == cards
+    assert [(review.question, review.rule) for review in desired.reviews] == [
+        (f"visit:{KEY}", rule) for rule in rules
+    ]
+
+
 def test_new_is_not_looked_for() -> None:
     """Make a new one: no card is asked for by an empty number."""
     answers = (Answer(question=f"deleted:{KEY}:700", choice="new"),)
