@@ -178,7 +178,7 @@ def visit_card(
     fields = wishes(plan.fields, scope)
     fields["TITLE"] = FieldWish(value=plan.title.render(scope))
     take = adopted.id if adopted else ""
-    stands = bool(take or (own and own.target_id and not own.gone))
+    stands = bool(own and own.target_id)
     lead, claimed_lead = _lead_before(own, plan)
     claimed_from: StageRef | None = None
     if claim and plan.claim:

@@ -422,6 +422,36 @@ def test_an_adopted_card_keeps_a_key_of_the_chain() -> None:
     assert (only_visit(found).key, only_visit(found).take) == ("ident/appointment/2", "701")
 
 
+def test_a_deleted_card_keeps_its_key_when_another_of_the_chain_is_found() -> None:
+    """Written once and never rewritten: what stands under a later member's key goes on under ours."""
+    chain = make_appointment("1", cancelled_at=NOW), make_appointment("2", predecessor_id="1")
+    gone = own_visit("1", gone=True, base=phase_base(U))
+    crm = Crm(make_deal("701", key="ident/appointment/2"))
+    card = only_visit(crm.decide(make_case(*chain, cards=(own_contact(), gone))))
+    assert (card.key, card.take) == ("ident/appointment/1", "701")
+
+
+def test_a_card_of_a_lost_journal_is_taken_back_beyond_the_horizon() -> None:
+    """A CRM that already holds cards: without `history:` the card goes on at the visit's own stage."""
+    old = make_appointment(starts="01.10 10:00", ended_at=at("01.10 11:00"))
+    case = make_case(old, cards=(own_contact(),), look_again=frozenset({"701"}))
+    card = only_visit(Crm(make_deal("701", key=KEY)).decide(case))
+    assert (card.take, stage_of(card)) == ("701", "WON")
+
+
+def test_a_claimed_card_stays_where_the_mapping_claims_no_more() -> None:
+    """A card that began as a claim goes back to its funnel only if `claim.return` says so."""
+    own = own_visit(claimed_from=StageRef("9", "BOOKED"), base=phase_base(U))
+    assert stage_of(decided(make_appointment(cancelled_at=NOW), own, claim=None)) == "LOSE"
+
+
+def test_a_base_of_no_time_is_no_move() -> None:
+    """A reschedule arms the stage again: what has no time was not moved."""
+    card = decided(make_appointment(), own_visit(base=phase_base(U, starts_at=None)))
+    assert card.stage is not None
+    assert card.stage.cause is Cause.CLOCK
+
+
 def test_a_card_that_a_person_names_for_a_deleted_one_takes_its_place() -> None:
     """Card deleted: review; a link to another card keeps our key."""
     own = own_visit(gone=True, base=phase_base(U))
