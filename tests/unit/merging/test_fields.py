@@ -9,7 +9,7 @@ from kreslo.decisions.case import Base, OwnCard, Role
 from kreslo.decisions.desired import DesiredCard, FieldWish
 from kreslo.mapping.model import FieldMode
 from kreslo.merging import merge
-from kreslo.merging.fields import FieldMerge, Verdict, merge_field
+from kreslo.merging.fields import FieldMerge, Verdict, as_tuple, differs, merge_field
 from tests.unit.decisions.builders import NOW, at, make_appointment, make_bridge, make_case
 from tests.unit.decisions.world import World, same
 
@@ -89,6 +89,11 @@ def test_an_empty_field_is_filled_with_the_miss_value(mode: FieldMode) -> None:
     assert (done.verdict, done.value, done.theirs or None) == (Verdict.WRITE, "a", None)
 
 
+def test_one_value_is_a_tuple_of_one() -> None:
+    """However the CRM gives a field of several values back."""
+    assert [as_tuple(each) for each in (None, "", "1", ("1", "2"), 7)] == [(), (), ("1",), ("1", "2"), ("7",)]
+
+
 def test_a_new_value_beside_the_old_ones_is_no_rewrite() -> None:
     """Rewrites are counted without a change in the MIS: a second phone is one."""
     done = merged(FieldWish(value=("1", "2"), mode=ADD), (("1",), ("1",)), ("1",), rewrites=2)
@@ -162,6 +167,34 @@ def test_of_several_values_only_ours_are_ours(
 ) -> None:
     """`add` (multi-values such as phones): what staff added is theirs, whatever the mode."""
     assert merged(FieldWish(value=wish, mode=mode), base, actual).multi == change
+
+
+DIFFERS: list[tuple[Value, Value, bool, bool]] = [
+    ("a", "a", False, False),
+    ("a", "b", False, True),
+    ("a", None, False, True),
+    (None, "a", False, True),
+    (None, "a", True, False),  # `never_clear`
+    ("", None, False, False),
+    (None, None, True, False),
+    (("1",), ("1", "2"), False, False),  # what staff added is theirs
+    (("1", "2"), ("1",), False, True),
+    (("1",), ("2",), False, True),
+    (("1", "2"), ("2", "1"), False, False),
+    ((), ("1",), False, True),
+    ("1", ("1", "2"), False, False),
+    (("1",), "1", False, False),
+    (("1",), None, False, True),
+    (("1",), "", False, True),
+]
+
+
+@pytest.mark.parametrize(("wish", "there", "never_clear", "differing"), DIFFERS)
+def test_what_a_comparison_calls_another_value(
+    wish: Value, there: Value, never_clear: bool, differing: bool
+) -> None:
+    """Drift by kind: a field that holds another value than the one that is wished."""
+    assert differs("F", FieldWish(value=wish, never_clear=never_clear), there, same) is differing
 
 
 # --- through several decisions ----------------------------------------------------------------------------------------
