@@ -82,6 +82,10 @@ class Life:
             self._lead()
         for _ in range(chance.choice((0, 0, 1, 2))):
             self._type_contact()
+        if chance.random() < 0.5:
+            # Answered early: the clock comes by while the card stands where the answer put it.
+            self._book(chance.uniform(1.2, 2.5))
+            self._clock.plan(chance.uniform(600, 30000), self._reply)
         for _ in range(events):
             act = self._pick()
             self._clock.plan(chance.random() ** 1.5 * days * _DAY, act)
@@ -106,6 +110,7 @@ class Life:
             (self._enquire, 4),
             (self._lead, 3),
             (self._drag, 5),
+            (self._reply, 5),
             (self._edit_own, 3),
             (self._edit_ours, 2),
             (self._relink, 1),
@@ -369,6 +374,15 @@ class Life:
         if deals:
             card = self._chance.choice(deals)
             stage = self._chance.choice((*PROTECTED, *self._rules.stages.values()))
+            self._crm.drag("deal", card.id, stage)
+            self._did("drag", "deal", card.id, stage)
+
+    def _reply(self) -> None:
+        """A patient answers before the visit, and a robot moves the card: from there the clock must not take it."""
+        ahead = {visit.id for visit in self._ahead()}
+        deals = [card for card in self._cards("deal") if card.visit in ahead]
+        if deals:
+            card, stage = self._chance.choice(deals), self._chance.choice(PROTECTED)
             self._crm.drag("deal", card.id, stage)
             self._did("drag", "deal", card.id, stage)
 
