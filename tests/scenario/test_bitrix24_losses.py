@@ -65,8 +65,8 @@ def _commands(request: httpx.Request) -> list[str]:
     ("patients", "seed", "least"),
     [
         (240, 1, 3),
-        pytest.param(2000, 2, 30, marks=pytest.mark.exhaustive),
-        pytest.param(2000, 3, 30, marks=pytest.mark.exhaustive),
+        pytest.param(1000, 2, 15, marks=pytest.mark.exhaustive),
+        pytest.param(1000, 3, 15, marks=pytest.mark.exhaustive),
     ],
 )
 async def test_answers_lost_and_batches_cut_double_no_card_and_lose_none(
