@@ -30,7 +30,7 @@ _REQUIRED = "crm_field_error_required"
 class Pace:
     """What one portal's sending has learned. `lanes`: requests that may be under way at once."""
 
-    _most = 8
+    _most = 12
 
     def __init__(self, client: Client) -> None:
         self.packer = Packer(client.operating)

@@ -45,8 +45,8 @@ _RELOAD_EVERY = 60.0  # seconds between two looks for a field that the portal do
 class Bitrix24Target:
     """One portal through one inbound webhook. See README.md of this folder for its limits."""
 
-    batch_size = 400
-    """Eight requests of fifty: as many as are under way at once."""
+    batch_size = 600
+    """Twelve requests of fifty: as many as are under way at once."""
 
     def __init__(self, options: Bitrix24Options, seams: Seams) -> None:
         self._options = options

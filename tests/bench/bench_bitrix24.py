@@ -48,7 +48,7 @@ COSTS = (0.05, 0.2, 0.5)
 BURST, RATE = 50.0, 2.0
 LIMIT, WINDOW, COUNTED_FROM = 480.0, 600.0, 0.1
 CATALOG = 1
-AHEAD = 10_000  # changes that wait for working time are offered again and again: more of them is only work for this machine
+AHEAD = 4000  # contacts that wait for working time are offered again and again: more of them is only work for this machine
 _BASE = "http://127.0.0.1"
 
 
@@ -127,6 +127,7 @@ class Import:
         self._clock = LoopClock()
         self._queue: list[tuple[float, int, Change]] = []
         self._number = 0
+        self._people = 0  # contacts that are planned and not made
         self._patients = self._all()
 
     async def run(self) -> None:
@@ -135,7 +136,7 @@ class Import:
         """
         flowing = False
         while True:
-            if len(self._queue) <= (BACKLOG if flowing else AHEAD):
+            if len(self._queue) <= BACKLOG or (not flowing and self._people <= AHEAD):
                 await self._decide()
             flowing = False
             while due := self._due():
@@ -168,6 +169,7 @@ class Import:
             ]
             lookups += [ByKey(Entity.DEAL, key) for key in self._deals(patient)]
         await self._target.find(lookups)
+        self._people += len(patients)
         for patient in patients:
             self._plan_card(
                 CreateCard(
@@ -206,6 +208,7 @@ class Import:
             elif outcome.kind is not OutcomeKind.CONFIRMED:
                 raise RuntimeError(f"{action.key}: {outcome}")
             elif action.entity is Entity.CONTACT:
+                self._people -= 1
                 for key in self._deals(int(action.key.rsplit("/", 1)[1])):
                     self._plan_card(
                         CreateCard(
