@@ -190,7 +190,7 @@ async def test_an_idle_tick_asks_by_primary_keys_alone(tmp_path: Path) -> None:
             await tick(source, cursor, refs)
         said = [each.text for each in world.server.ledger.said[before:] if "dbo." in each.text]
         empty = [text for text in said if "max(q." in text]
-        assert len(empty) == 2, "orders and enquiries have no rows: their highest key is looked for"
+        assert len(empty) == 3, "orders, enquiries and recalls have no rows: their highest key is looked for"
         conditions = [text.rpartition(") AS q")[2] for text in said if text not in empty]
         keys = ("q.patient_id", "q.appointment_id", "q.order_id", "q.enquiry_id")
         assert len(conditions) == 5, (

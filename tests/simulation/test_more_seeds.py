@@ -9,5 +9,5 @@ from tests.simulation.promise import ROOM, keep_the_promise
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(100, 200, ROOM))
-def test_every_seed_keeps_the_promise(first: int, tmp_path: Path) -> None:
-    keep_the_promise(first, tmp_path)
+def test_every_seed_keeps_the_promise(first: int, folder: Path) -> None:
+    keep_the_promise(first, folder)

@@ -12,16 +12,16 @@ from tests.simulation.world import simulate
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 100, ROOM))
-def test_every_seed_keeps_the_promise(first: int, tmp_path: Path) -> None:
-    keep_the_promise(first, tmp_path)
+def test_every_seed_keeps_the_promise(first: int, folder: Path) -> None:
+    keep_the_promise(first, folder)
 
 
-def test_a_seed_replays_exactly(tmp_path: Path) -> None:
-    first, second = (asyncio.run(simulate(6, tmp_path)) for _ in range(2))
+def test_a_seed_replays_exactly(folder: Path) -> None:
+    first, second = (asyncio.run(simulate(6, folder)) for _ in range(2))
     assert first == second
 
 
-def test_a_planted_fault_is_found_and_told(tmp_path: Path) -> None:
-    found = hunt(forget_the_chain, range(40), tmp_path)
+def test_a_planted_fault_is_found_and_told(folder: Path) -> None:
+    found = hunt(forget_the_chain, range(40), folder)
     assert found is not None
     assert set(found.rules) & {"one card a visit", "the right stage"}
