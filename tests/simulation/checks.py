@@ -87,7 +87,22 @@ class Scene:
         living = [card for card in found if not any(SUPERSEDED in note for note in card.notes)]
         deleted = {act.value for act in self.acts if act.kind == "delete"}
         gone = deleted & set(line.members)
-        return living or ([] if gone else found)
+        return living or ([] if gone else self._living_again(found))
+
+    def _living_again(self, found: list[CardView]) -> list[CardView]:
+        """Of cards that all bear the note, `found` from the older to the younger: the note of a card that lives again
+        stays on it, so that it does not tell which one was closed last. One that lived at the last rest lives on before
+        one that was closed then, and of those the older one; the others must stand closed, unless staff dragged them.
+        """
+        lived = [card for card in found if card.id in self.world.memory.stands]
+        heir = next(iter(lived or found), None)
+        closed = {self.rules.stages["rescheduled"], self.rules.stages["cancelled"]}
+        return [
+            card
+            for card in found
+            if card is heir
+            or (card.stage not in closed and not self.did("drag", entity="deal", card=card.id))
+        ]
 
     def did(self, *kinds: str, entity: str = "", card: str = "") -> bool:
         return any(

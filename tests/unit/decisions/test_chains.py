@@ -323,6 +323,26 @@ def test_a_superseded_card_is_opened_again_when_its_visit_stands_alone() -> None
     ]
 
 
+def test_a_card_that_was_opened_again_outlives_a_younger_one() -> None:
+    """Superseded once is not superseded for good: standing for its visit again, it is the older card again."""
+    world = World()
+    first, second = told("1", ""), told("2", "")
+    world.step(make_case(first, second), NOW)
+    linked = msgspec.structs.replace(second, predecessor_id="1")
+    world.step(make_case(msgspec.structs.replace(first, **GONE), linked), NOW)
+    third = told("3", "")
+    world.step(make_case(first, second, third), NOW)
+    follows = msgspec.structs.replace(third, predecessor_id="2")
+    desired = world.step(make_case(first, msgspec.structs.replace(second, **GONE), follows), NOW)
+    assert [(card.key, card.close) for card in visits_of(desired)] == [
+        ("ident/appointment/1", False),
+        ("ident/appointment/2", False),
+        ("ident/appointment/3", True),
+    ]
+    superseded = [key for key, text in world.notes if "продолжается в другой карточке" in text]
+    assert superseded == ["ident/appointment/2", "ident/appointment/3"]
+
+
 def test_two_cards_found_by_key_without_a_journal_are_one_and_a_closed_one() -> None:
     """The key in the CRM stands in for a lost journal, for the second card too."""
     cards = make_deal("701", key="ident/appointment/1"), make_deal("702", key="ident/appointment/2")
