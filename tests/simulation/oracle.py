@@ -19,21 +19,26 @@ from tests.simulation.rules import PROTECTED, RESCHEDULE_REASON, WINDOW_HOURS, R
 
 ENDS = frozenset({"completed", "cancelled", "rescheduled", "no_show"})
 BY_CLOCK = frozenset({"upcoming", "tomorrow", "today"})
+_WINDOW = timedelta(hours=WINDOW_HOURS)
 RANK = {"upcoming": 0, "tomorrow": 1, "today": 2, "confirmed": 3, "arrived": 4, **dict.fromkeys(ENDS, 5)}
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A chain of appointments: one visit, however often it was moved. Ids from the first to the last. `vanished`: the
-    last one's row is gone.
+    """A chain of appointments: one visit, however often it was moved. From the first to the last. `vanished`: the last
+    one's row is gone.
     """
 
-    members: tuple[str, ...]
-    last: Appointment
+    visits: tuple[Appointment, ...]
     vanished: bool = False
 
     @property
-    def first(self) -> str:
-        return self.members[0]
+    def members(self) -> tuple[str, ...]:
+        """Their ids."""
+        return tuple(each.id for each in self.visits)
+
+    @property
+    def last(self) -> Appointment:
+        return self.visits[-1]
 
 
 def lines(appointments: Iterable[Appointment], gone: Collection[str] = ()) -> list[Line]:
@@ -53,15 +58,8 @@ def lines(appointments: Iterable[Appointment], gone: Collection[str] = ()) -> li
     pairs = []
     for old in known.values():
         for new in known.values():
-            if (
-                old.cancelled_at is None
-                or new.id in gone
-                or _entered(new) <= _entered(old)
-                or old.doctor != new.doctor
-            ):
-                continue
-            gap = abs((new.created_at or new.starts_at) - old.cancelled_at)
-            if gap <= timedelta(hours=WINDOW_HOURS):
+            gap = None if new.id in gone else _apart(old, new)
+            if gap is not None and gap <= _WINDOW:
                 pairs.append((gap, _entered(old), _entered(new), old.id, new.id))
     for *_, old_id, new_id in sorted(pairs):
         if old_id not in after and new_id not in after.values():
@@ -73,7 +71,7 @@ def lines(appointments: Iterable[Appointment], gone: Collection[str] = ()) -> li
         members = [start.id]
         while members[-1] in after:
             members.append(after[members[-1]])
-        found.append(Line(tuple(members), known[members[-1]], members[-1] in gone))
+        found.append(Line(tuple(known[each] for each in members), members[-1] in gone))
     return found
 
 
@@ -86,14 +84,21 @@ def ambiguous(appointments: Iterable[Appointment], unsure: timedelta) -> bool:
     news: Counter[str] = Counter()
     for old in every:
         for new in every:
-            if old.cancelled_at is None or _entered(new) <= _entered(old) or old.doctor != new.doctor:
+            gap = _apart(old, new)
+            if gap is None:
                 continue
-            gap = abs((new.created_at or new.starts_at) - old.cancelled_at)
-            if abs(gap - timedelta(hours=WINDOW_HOURS)) < unsure:
+            if abs(gap - _WINDOW) < unsure:
                 return True
             olds[old.id] += 1
             news[new.id] += 1
     return max(olds.values(), default=0) > 1 or max(news.values(), default=0) > 1
+
+
+def _apart(old: Appointment, new: Appointment) -> timedelta | None:
+    """How far the cancellation of one and the booking of the other are apart; None where they cannot be one visit."""
+    if old.cancelled_at is None or _entered(new) <= _entered(old) or old.doctor != new.doctor:
+        return None
+    return abs((new.created_at or new.starts_at) - old.cancelled_at)
 
 
 def _entered(appointment: Appointment) -> tuple[datetime, int]:
@@ -134,7 +139,7 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
 class Between(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to one visit since the last rest: its phases, in order and without repeats, those first that held
     then; whether its time moved; where staff dragged its card; whether it was silenced (a patient who refuses messages,
-    or whom nobody can be sure of).
+    or whom nobody can be sure of); whether it may have been taken for another one's new time meanwhile.
     """
 
     phases: tuple[str, ...]
@@ -143,10 +148,32 @@ class Between(msgspec.Struct, frozen=True, kw_only=True):
     drags: tuple[str, ...]
     silenced: bool
     late: bool
+    taken: bool = False
 
 
 def stages(before: Stand | None, between: Between, rules: Rules) -> set[str]:
     """Where the card may stand now."""
+    if between.taken and before is not None:
+        return _stages(before, between, rules) | _opened_again(before, between, rules)
+    return _stages(before, between, rules)
+
+
+def _opened_again(before: Stand, between: Between, rules: Rules) -> set[str]:
+    """The same where its card was closed meanwhile for the card of the visit that it was taken for: it stood at an end
+    then, of a visit that was not at one. Where its messages have gone out and no stage is silent, it stays there.
+    """
+    anew = msgspec.structs.replace(
+        between, phases=("rescheduled", *between.phases), changes=between.changes + 1
+    )
+    ends = {_stage(each, rules) for each in ("rescheduled", "cancelled")} - {""}
+    return {
+        stage
+        for end in ends
+        for stage in _stages(Stand(stage=end, phase="rescheduled", starts_at=before.starts_at), anew, rules)
+    }
+
+
+def _stages(before: Stand | None, between: Between, rules: Rules) -> set[str]:
     last = between.phases[-1]
     if before is not None and not between.drags and between.changes == 0:
         return {before.stage}
@@ -270,4 +297,21 @@ def between(
         ),
         silenced=silenced,
         late=line.last.starts_at < now,
+        taken=_taken(line, changes),
+    )
+
+
+def _taken(line: Line, changes: Sequence[Version]) -> bool:
+    """Whether the visit may have been taken for the new time of one that was cancelled since. In the end that one has
+    another new time, or stands again; but a cancellation may be read before the row that it was made for (that is
+    committed later, or stands on a later page), and within the window this visit is the only new time in sight then.
+    """
+    return any(
+        isinstance(old, Appointment)
+        and old.id not in line.members
+        and old.patient_id == new.patient_id
+        and (gap := _apart(old, new)) is not None
+        and gap <= _WINDOW
+        for old in (each.record for each in changes)
+        for new in line.visits
     )

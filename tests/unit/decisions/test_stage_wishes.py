@@ -154,6 +154,7 @@ TOLD = [
         "told, made again", T, T, "UPCOMING", "UPCOMING", CLOCK, "", SPEAKING, (SAID_T,), {"gone": True}, HERE
     ),
     Row("told, alive again", T, L, "UPCOMING", "UPCOMING", BACK, plan=SPEAKING, said=(SAID_T,)),
+    Row("told, alive again, all speak", T, L, None, "UPCOMING", BACK, plan=plan_of(U, T), said=(SAID_T,)),
     Row("told, moved back", T, C, "UPCOMING", "UPCOMING", MOVED, plan=SPEAKING, said=(SAID_T,), moved=True),
     Row("told of another stage", T, U, "TOMORROW", "TOMORROW", CLOCK, SAID_T, SPEAKING, (SAID_U,)),
     Row(
