@@ -30,6 +30,7 @@ KILLED = -int(signal.SIGKILL)
 class Toll(msgspec.Struct, kw_only=True):
     """`aimed`: kills by point; `at_random`: the others. `seconds`: all of it; `settling`: of the last life."""
 
+    source: str
     crm: str
     aimed: dict[str, int]
     at_random: int
@@ -46,21 +47,32 @@ class Toll(msgspec.Struct, kw_only=True):
 
 
 async def kill_often(
-    crm: str, folder: Path, *, kills: int, seed: int, patients: int = 200, speed: float = 900.0
+    crm: str,
+    folder: Path,
+    *,
+    kills: int,
+    seed: int,
+    patients: int = 200,
+    speed: float = 900.0,
+    kind: type[Stage] = Stage,
 ) -> Toll:
     """AssertionError where a life ends in any other way than killed, or the last one never settles."""
     since = time.monotonic()
     chance = random.Random(f"{seed}/{crm}")
-    async with opened_nursery(folder) as nursery, opened_stage(crm, folder, patients=patients) as stage:
+    async with (
+        opened_nursery(folder) as nursery,
+        opened_stage(crm, folder, patients=patients, kind=kind) as stage,
+    ):
         lives, at_random = Lives(stage, nursery), 0
         async with stage.day(speed=speed):
             for number in range(kills):
                 at_random += not await _one(number, stage, lives, chance)
                 if number % TOLD_EVERY == TOLD_EVERY - 1:
-                    print(f"{crm}: {number + 1} kills", file=sys.stderr)
+                    print(f"{stage.source}, {crm}: {number + 1} kills", file=sys.stderr)
         calm = time.monotonic()
         status = await settle(stage)
         return Toll(
+            source=stage.source,
             crm=crm,
             aimed=dict(lives.killed.most_common()),
             at_random=at_random,

@@ -130,7 +130,9 @@ class Lives:
 
 
 def _writes(point: str) -> bool:
-    return point.startswith("write: ") or point.endswith((" begin", " settle", " commit", " resolve"))
+    return point.startswith(("write: ", "files: ")) or point.endswith(
+        (" begin", " settle", " commit", " resolve")
+    )
 
 
 @asynccontextmanager

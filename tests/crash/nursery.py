@@ -17,6 +17,7 @@ from kreslo import cli
 from kreslo.cli.app import build_app
 from kreslo.connectors.contract import source_connector, target_connector
 from kreslo.journal.database import file_of
+from tests.crash.helix_points import watch_files
 from tests.crash.points import Aim, Points
 
 MOST_PAGES = 1_073_741_823
@@ -47,7 +48,8 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
 def main() -> None:
     for name in ("bitrix24", "amocrm"):
         target_connector(name)
-    source_connector("ident")
+    for name in ("ident", "helix"):
+        source_connector(name)
     build_app(["run"])
     _tell(Told())
     while line := sys.stdin.buffer.readline():
@@ -71,6 +73,7 @@ def _live(order: Order) -> None:
     points = Points(Path(order.trace), order.aim)
     points.watch_journal()
     points.watch_requests()
+    watch_files(points)
     if order.full:
         event.listen(Engine, "begin", _Disk(Path(order.full)))
     code = 70

@@ -1,6 +1,6 @@
-"""Kills the real process again and again, with both CRMs at once: `python -m tests.crash.run --kills 300 --seed 1`.
+"""Kills the real process again and again, with both CRMs and with Helix's files at once: `python -m tests.crash.run --kills 300 --seed 1`.
 
-One line of JSON a CRM, then one line for a person; exit code 1 if the oracle found anything.
+One line of JSON a bridge, then one line for a person; exit code 1 if the oracle found anything.
 """
 
 import argparse
@@ -12,25 +12,30 @@ from pathlib import Path
 
 import msgspec
 
+from tests.crash.helix_stage import HelixStage
 from tests.crash.killing import Toll, kill_often
+from tests.crash.stage import Stage
 
 OF_AMOCRM = 4
 """One kill in so many goes to the bridge with amoCRM."""
+OF_HELIX = 5
+"""One kill in so many goes to the bridge that reads Helix's files."""
 
 
 def shares(kills: int) -> dict[str, int]:
-    """How many kills each CRM has."""
-    amocrm = max(1, kills // OF_AMOCRM)
-    return {"bitrix24": kills - amocrm, "amocrm": amocrm}
+    """How many kills each CRM has under iDent, and Helix."""
+    amocrm, helix = max(1, kills // OF_AMOCRM), max(1, kills // OF_HELIX)
+    return {"bitrix24": kills - amocrm - helix, "amocrm": amocrm, "helix": helix}
 
 
 async def run(kills: int, seed: int) -> list[Toll]:
     with tempfile.TemporaryDirectory(prefix="kreslo-crash-") as place:
         parts = []
-        for crm, count in shares(kills).items():
-            folder = Path(place) / crm
+        for name, count in shares(kills).items():
+            crm, kind = ("bitrix24", HelixStage) if name == "helix" else (name, Stage)
+            folder = Path(place) / name
             folder.mkdir()
-            parts.append(kill_often(crm, folder, kills=count, seed=seed))
+            parts.append(kill_often(crm, folder, kills=count, seed=seed, kind=kind))
         return await asyncio.gather(*parts)
 
 

@@ -16,14 +16,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
-from connectors.ident.sandbox import sandbox as clinic
+from connectors.ident.sandbox import sandbox as ident
 from kreslo.cli.setup import set_up
 from kreslo.connectors.contract import Seams, target_connector
 from kreslo.connectors.model import Entity
+from kreslo.connectors.sandboxes import SourceSandbox
 from kreslo.connectors.seams import SystemClock, system_chance
 from kreslo.mapping.load import load, resolve
 from kreslo.sandbox.audit import Audit, audit, rules_of
@@ -61,7 +62,13 @@ _LOOK_EVERY = 50  # edits after which staff look anew which contacts there are
 
 
 class Stage:
-    """`mapping`, `environment`, `state`, `port`: what `kreslo run` is told. `edits`: what staff wrote, by contact."""
+    """`mapping`, `environment`, `state`, `port`: what `kreslo run` is told. `edits`: what staff wrote, by contact.
+    `source`, `clinic`, `mappings`: whose day it is, and by CRM the demo's mapping for it.
+    """
+
+    source: ClassVar[str] = "ident"
+    clinic: ClassVar[SourceSandbox] = ident
+    mappings: ClassVar[dict[str, str]] = _MAPPING
 
     def __init__(
         self, name: str, folder: Path, url: str, crm: SandboxCrm, http: httpx.AsyncClient, *, wide: bool
@@ -71,7 +78,7 @@ class Stage:
         self.folder = folder
         self.url = url
         self.database = folder / "clinic.db"
-        self.mapping = folder / _MAPPING[name]
+        self.mapping = folder / self.mappings[name]
         self.state = folder / "state.db"
         self.port = free_port()
         self.began = datetime.now(UTC)
@@ -85,7 +92,7 @@ class Stage:
         spelled = {"webhook": "WEBHOOK", "address": "AMOCRM", "token": "AMOCRM_TOKEN"}
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("KRESLO_")},
-            "KRESLO_DEMO_CLINIC": str(clinic.settings(self.database)["database"]),
+            **self.clinic.environment(self.database),
             **{f"KRESLO_DEMO_{spelled[key]}": str(value) for key, value in reached.items()},
             "KRESLO_HOOK_SECRET": TOKEN,
             "KRESLO_LANG": "en",
@@ -99,8 +106,8 @@ class Stage:
 
     async def prepare(self, patients: int) -> None:
         """The clinic and the first day's leads; fields, stages, robots and the hook in the CRM."""
-        clinic.create(self.database, seed=SEED, now=self.began, patients=patients)
-        for lead in clinic.leads(self.database, seed=SEED, now=self.began)[:30]:
+        self.clinic.create(self.database, seed=SEED, now=self.began, patients=patients)
+        for lead in self.clinic.leads(self.database, seed=SEED, now=self.began)[:30]:
             await self._crm.put_lead(lead)
         here = f"http://127.0.0.1:{self.port}"
         options = self._options
@@ -137,10 +144,10 @@ class Stage:
     @asynccontextmanager
     async def day(self, *, speed: float, edits_every: float = 0.3) -> AsyncIterator[None]:
         """The clinic books, moves, cancels and treats, leads arrive, staff write in the CRM, until the end of the block."""
-        day = clinic.live(
-            self.database, seed=SEED, clock=SystemClock(), speed=speed, leads=self._crm.put_lead
-        )
-        parts = [asyncio.ensure_future(day), asyncio.ensure_future(self.staff(every=edits_every))]
+        parts = [
+            asyncio.ensure_future(self.life(speed)),
+            asyncio.ensure_future(self.staff(every=edits_every)),
+        ]
         try:
             yield
         finally:
@@ -149,6 +156,11 @@ class Stage:
             for part in parts:
                 with contextlib.suppress(asyncio.CancelledError):
                     await part
+
+    async def life(self, speed: float) -> None:
+        """The clinic at work, until cancelled."""
+        clock, leads = SystemClock(), self._crm.put_lead
+        await self.clinic.live(self.database, seed=SEED, clock=clock, speed=speed, leads=leads)
 
     async def staff(self, *, every: float, count: int | None = None) -> None:
         """Staff write a contact's job title, one each `every` seconds, and the CRM tells of it by a hook. Goes on until
@@ -210,7 +222,7 @@ class Stage:
     def audited(self, cards: list[SeenCard], now: datetime) -> tuple[Audit, list[SeenCard]]:
         past, future = self._horizon.past, self._horizon.future
         before, after = (
-            Moment(at, clinic.census(self.database, now=at, past=past, future=future))
+            Moment(at, self.clinic.census(self.database, now=at, past=past, future=future))
             for at in (self.began, now)
         )
         return audit(cards, self._rules, before=before, after=after), cards
@@ -218,7 +230,7 @@ class Stage:
     def _messages(self, messages: list[dict[str, Any]], cards: list[SeenCard]) -> list[str]:
         """A card enters a message stage at most once for each time that its visit had; a campaign's, once."""
         past, future = self._horizon.past, self._horizon.future
-        census = clinic.census(self.database, now=datetime.now(UTC), past=past, future=future)
+        census = self.clinic.census(self.database, now=datetime.now(UTC), past=past, future=future)
         times = {member: len(chain.ids) for chain in census.chains for member in chain.ids}
         deals = [card for card in cards if card.entity is Entity.DEAL and not campaign_of(card, self._rules)]
         visits = {card.id: card.key.rpartition("/")[2] for card in deals}
@@ -246,15 +258,15 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def opened_stage(
-    crm_name: str, folder: Path, *, patients: int, wide: bool = True
+    crm_name: str, folder: Path, *, patients: int, wide: bool = True, kind: type[Stage] = Stage
 ) -> AsyncIterator[Stage]:
-    """`wide`: the CRM lets nearly everything through; else it has its real limits."""
+    """`wide`: the CRM lets nearly everything through; else it has its real limits. `kind`: whose day it is."""
     log, switches = folder / "sandbox.log", _SWITCHES[crm_name] if wide else {}
     async with (
         sandbox_process(crm_name, port=0, log=log, switches=switches) as url,
         SandboxCrm(url) as crm,
         httpx.AsyncClient(timeout=600, trust_env=False) as http,
     ):
-        stage = Stage(crm_name, folder, url, crm, http, wide=wide)
+        stage = kind(crm_name, folder, url, crm, http, wide=wide)
         await stage.prepare(patients)
         yield stage
