@@ -9,7 +9,7 @@ import msgspec
 
 from kreslo.journal.model import Priority
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef, ref_of
-from tests.simulation import oracle
+from tests.simulation import oracle, tickets
 from tests.simulation.logs import LogBook
 from tests.simulation.oracle import Line, Stand
 from tests.simulation.rules import POLL, POLL_HOURS
@@ -110,11 +110,14 @@ class Scene:
         )
 
 
-def at_rest(world: "World") -> list[Violation]:
+async def at_rest(world: "World") -> list[Violation]:
     """Holds at every moment when all is told. Remembers the scene for the next rest."""
+    served = await world.exchange.ask_all() if world.exchange else []
     scene = Scene(world)
     found = [*_visits(scene), *_doubled(scene), *_orphans(scene), *_contacts(scene), *_fields(scene)]
     found += [*_leads(scene), *_messages(scene), *_polls(scene), *_poll_messages(scene)]
+    if world.exchange:
+        found += [Violation(*each) for each in tickets.broken(scene, world.exchange, served)]
     _remember(scene)
     return found
 

@@ -52,7 +52,7 @@ class StaffAct(msgspec.Struct, frozen=True, kw_only=True):
 
 class Life:
     """Plans the acts of `days` days on the clock. `acts`: what staff did; `strangers`: ids of contacts that
-    staff typed in for somebody who is no patient.
+    staff typed in for somebody who is no patient; `entered`: leads that ever stood at CLAIM_STAGE, and their phones then.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Life:
         self.acts: list[StaffAct] = []
         self.staff_touched = 0.0
         self.strangers: set[str] = set()
+        self.entered: dict[str, tuple[str, ...]] = {}
         self._numbers = [f"+7900555{1000 + number}" for number in range(12)]
 
     def begin(self, days: float, *, events: int) -> None:
@@ -203,9 +204,7 @@ class Life:
         shared = [phone for phone in phones if phones.count(phone) > 1]
         if shared:
             phone = self._chance.choice(shared)
-            self._did(
-                "lead", "lead", self._crm.lead("Мария", phone.e164, CLAIM_STAGE), f"{phone.e164} (family)"
-            )
+            self.lead("Мария", phone.e164, CLAIM_STAGE, f"{phone.e164} (family)")
             for patient in [each for each in self._mis.patients() if each.phones[:1] == (phone,)]:
                 self._book(self._chance.uniform(0.5, 4), patient)
 
@@ -327,6 +326,15 @@ class Life:
         if old is not None:
             self._set(old, "confirmed", confirmed_at=self._clock.now())
 
+    def confirm_ticket(self, phone: str, days: float) -> Appointment:
+        """An administrator books who left this phone, about so many days ahead: a known patient or a new one."""
+        known = [each for each in self._mis.patients() if phone in {own.e164 for own in each.phones}]
+        if known:
+            patient = self._chance.choice(known)
+        else:
+            patient = self._patient("Заявкина", "Анна", None, phones=(Phone(phone, PhoneKind.MOBILE),))
+        return self._book(days, patient)
+
     def _enquire(self) -> None:
         patients = [each for each in self._mis.patients() if each.phones]
         of_patient = patients and self._chance.random() < 0.5
@@ -351,7 +359,19 @@ class Life:
         phone = self._chance.choice(patients).phones[0].e164 if known else self._phone().e164
         stage = self._chance.choice(("Новый", CLAIM_STAGE, CLAIM_STAGE))
         name = self._chance.choice(("Мария", "", "мама Тимофея", "Олег"))
-        self._did("lead", "lead", self._crm.lead(name, phone, stage), f"{phone} at {stage}")
+        self.lead(name, phone, stage)
+
+    def lead(self, name: str, phone: str, stage: str, said: str = "") -> str:
+        """An enquiry comes into the CRM; its card's id."""
+        made = self._crm.lead(name, phone, stage)
+        self._did("lead", "lead", made, said or f"{phone} at {stage}")
+        self._note_entry(made)
+        return made
+
+    def _note_entry(self, lead: str) -> None:
+        card = next((each for each in self._crm.cards() if (each.entity, each.id) == ("lead", lead)), None)
+        if card is not None and card.stage == CLAIM_STAGE:
+            self.entered[lead] = card.phones
 
     def _type_contact(self) -> None:
         """Somebody with a patient's phone: the patient, or a stranger."""
@@ -436,8 +456,15 @@ class Life:
         if leads:
             card = self._chance.choice(leads)
             stage = self._chance.choice(("Новый", CLAIM_STAGE, "Не записался"))
-            self._crm.drag("lead", card.id, stage)
-            self._did("drag", "lead", card.id, stage)
+            self.drag_lead(card.id, stage)
+
+    def drag_lead(self, lead: str, stage: str) -> None:
+        """Staff move an open lead; one that was closed meanwhile they leave."""
+        there = [each for each in self._crm.cards() if (each.entity, each.id) == ("lead", lead)]
+        if there and there[0].semantic == "P":
+            self._crm.drag("lead", lead, stage)
+            self._did("drag", "lead", lead, stage)
+            self._note_entry(lead)
 
 
 def _shown(phones: Sequence[Phone]) -> str:

@@ -13,6 +13,7 @@ FUNNEL = "Приёмы"
 STALE_DAYS = 3
 WINDOW_HOURS = 24
 LATE_HOURS = 2
+EXCHANGE_KEY = "simulation0exchange"
 POLLS = "Опросы"
 POLL, REMINDER = "Отправить опрос", "Напомнить об опросе"
 POLL_HOURS = {POLL: 1, REMINDER: 7}
@@ -21,7 +22,7 @@ POLL_HOURS = {POLL: 1, REMINDER: 7}
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
-    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `late`: seconds, one of which the MIS takes to commit.
+    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `tickets`: iDent takes leads of CLAIM_STAGE as tickets. `late`: seconds, one of which the MIS takes to commit.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_unseen: bool = False
     family: bool = False
     polls: bool = False
+    tickets: bool = False
     zone: str = "Europe/Moscow"
     source: str = "made"
     target: str = "bitrix24"
@@ -55,6 +57,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             family=family,
             unseen=str(self.cancelled_unseen).lower(),
             polls=_POLLS if self.polls else "",
+            exchange=_EXCHANGE if self.tickets else "",
             stale=STALE_DAYS,
             zone=self.zone,
         )
@@ -89,6 +92,7 @@ RULES = (
         cancelled_unseen=True,
         source="ident",
         polls=True,
+        tickets=True,
         late=(0.0, 0.0, 2.0, 45.0, 240.0),
     ),
     Rules(
@@ -122,6 +126,13 @@ campaigns:
     stages:
       - {{stage: "{REMINDER}", after: {POLL_HOURS[REMINDER] - POLL_HOURS[POLL]}h, message: true}}
       - {{stage: "{POLL}", message: true}}
+"""
+
+_EXCHANGE = f"""
+exchange:
+  key: {EXCHANGE_KEY}
+  tickets:
+    from: {{leads: ["{CLAIM_STAGE}"]}}
 """
 
 _BITRIX24 = {
@@ -204,4 +215,4 @@ enquiry:
   fields:
     {caller}: {{value: enquiry.name, mode: fill}}
     PHONE: {{value: enquiry.phone, mode: add}}
-{polls}"""
+{polls}{exchange}"""

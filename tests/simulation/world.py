@@ -22,6 +22,7 @@ from tests.simulation.mis import Mis, SimSource
 from tests.simulation.network import Network
 from tests.simulation.oracle import Memory
 from tests.simulation.rules import RULES
+from tests.simulation.tickets import Exchange
 
 CALM_HOURS = 12
 """Within this much virtual time without faults all must be told and settled."""
@@ -70,6 +71,7 @@ class World:
         self.turns = 0
         self.rests = 0
         self.violations: list[Violation] = []
+        self.exchange = Exchange(self) if self.rules.tickets else None
 
     def tell(self, text: str) -> None:
         self.told.append(f"{self.clock.now():%d.%m %H:%M:%S} {text}")
@@ -90,6 +92,8 @@ class World:
         life = self.life = Life(self.clock, self.mis, self.crm, self.rules, self.life_chance, self.tell)
         days = self.life_chance.choice((0.5, 2.0, 4.0))
         life.begin(days, events=self.life_chance.randint(4, 16))
+        if self.exchange:
+            self.exchange.begin(days)
         self._faults()
         try:
             await self._drive(days * 86400.0)
@@ -155,7 +159,7 @@ class World:
                 continue
             if settled and self._heard():
                 self.rests += 1
-                self.violations += at_rest(self)
+                self.violations += await at_rest(self)
                 if until_settled:
                     return
             await self.clock.sleep(self._pause(settled=settled, left=end - self.clock.monotonic()))
