@@ -34,12 +34,15 @@ class _Coming(msgspec.Struct):
 
 
 class Share:
-    """The folder that Kreslo reads, and how 1C's files come into it. `came`: how many in which way."""
+    """The folder that Kreslo reads, and how 1C's files come into it. `came`: how many in which way. `proved`: whether a
+    file whose name begins so was ever read; before that a broken one is a wrong setting, and `kreslo run` says so and ends.
+    """
 
-    def __init__(self, made: Path, folder: Path, chance: Random) -> None:
+    def __init__(self, made: Path, folder: Path, chance: Random, proved: Callable[[str], bool]) -> None:
         self.folder = folder
         self.came: Counter[str] = Counter()
         self._made = made
+        self._proved = proved
         self._away = made.with_name("late")
         self._chance = chance
         self._coming: list[_Coming] = []
@@ -51,7 +54,9 @@ class Share:
             each.left -= 1
         self._arrive()
         for path in sorted(self._made.iterdir()):
-            ways = {"whole": self._whole, "twice": self._twice, "broken": self._broken, "late": self._late}
+            ways = {"whole": self._whole, "twice": self._twice, "late": self._late}
+            if self._proved(path.name.partition("_")[0]):
+                ways["broken"] = self._broken
             if not path.name.startswith(
                 "visits_"
             ):  # these get their name when they are whole, says the profile
@@ -121,7 +126,7 @@ class HelixStage(Stage):
     @asynccontextmanager
     async def day(self, *, speed: float, edits_every: float = 0.3) -> AsyncIterator[None]:
         made = self.database / "drop"
-        self.share = Share(made, self._folder("share"), self._turns)
+        self.share = Share(made, self._folder("share"), self._turns, self._proved)
         for path in made.iterdir():  # the history lies there before the first start
             path.replace(self.share.folder / path.name)
         async with super().day(speed=speed, edits_every=edits_every):
@@ -132,9 +137,10 @@ class HelixStage(Stage):
         """Ten minutes of the clinic each turn. It takes no time of ours: no turn is left half done."""
         while True:
             now = datetime.now(UTC).astimezone(ZONE).replace(tzinfo=None)
-            self._walks_in(now)
-            live.turn(self.database, self._turns, now)
-            self.share.carry()
+            if self._proved("visits"):
+                self._walks_in(now)
+                live.turn(self.database, self._turns, now)
+                self.share.carry()
             await asyncio.sleep(max(_LEAST_TURN, 600 / speed))
 
     def _walks_in(self, now: datetime) -> None:
@@ -150,6 +156,14 @@ class HelixStage(Stage):
         if status is not None and not self._all_seen():
             status["settled"] = False
         return status
+
+    def _proved(self, prefix: str) -> bool:
+        query = "SELECT count(*) FROM files WHERE state = 'done' AND name LIKE ?"
+        try:
+            with closing(sqlite3.connect(f"file:{self._ledger}?mode=ro", uri=True)) as ledger:
+                return bool(ledger.execute(query, (f"{prefix}%",)).fetchone()[0])
+        except sqlite3.OperationalError:  # it was never started
+            return False
 
     def _all_seen(self) -> bool:
         with closing(sqlite3.connect(f"file:{self._ledger}?mode=ro", uri=True)) as ledger:
