@@ -45,8 +45,9 @@ demo: .venv/.installed
 	@$(BIN)/kreslo demo $(if $(SOURCE),--source $(SOURCE)) $(if $(TARGET),--crm $(TARGET)) $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
 test: lint odbc
-# A file's tests stay in one process: a demo or a portal that they share is started once.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not exhaustive" $(ARGS)
+# A file's tests stay in one process: a demo or a portal that they share is started once. In the order of the
+# folders, so that what takes long begins first and small files fill the end.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not exhaustive" $(ARGS)
 
 # What takes long: the contract suite under every switch, more seeds, large imports through a bad line.
 proofs: .venv/.installed

@@ -1,4 +1,4 @@
-"""A hundred seeds more, in a file of their own: another process runs them."""
+"""A hundred seeds more: `make proofs`."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.promise import ROOM, keep_the_promise
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("first", range(100, 200, ROOM))
 def test_every_seed_keeps_the_promise(first: int, folder: Path) -> None:
     keep_the_promise(first, folder)
