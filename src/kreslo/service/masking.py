@@ -136,6 +136,8 @@ SECRETS = frozenset(
 
 _STRUCTLOG = frozenset({"exc_info", "_record", "_from_structlog"})
 """structlog's own: never printed as they are. `exc_info` is rendered after us, by `logs.frames`, without values."""
+_WORDS = (str, bytes, list, dict)
+"""What structlog itself never puts there: somebody else's words under its names."""
 
 _OPAQUE = re.compile(r"(?=[0-9a-f-]*[a-f])[0-9a-f-]{16,64}")
 _NUMBER = re.compile(r"[0-9]{1,9}")  # a patient's id is no name
@@ -169,7 +171,7 @@ def mask_event(
     """Structlog's processor: the event with every value masked by its key."""
     return {
         key if key in _STRUCTLOG else _label(key): value
-        if key in _STRUCTLOG
+        if key in _STRUCTLOG and not isinstance(value, _WORDS)
         else _value(str(key).lower(), value)
         for key, value in event.items()
     }

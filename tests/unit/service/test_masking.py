@@ -52,6 +52,10 @@ def test_no_phone_passes_under_any_key(phone: tuple[str, str], key: str, shape: 
     assert digits not in re.sub(r"\D", "", line)
 
 
+def test_words_under_a_name_of_structlogs_own_are_masked() -> None:
+    assert "9000000000" not in logged(exc_info="+79000000000")
+
+
 @given(st.integers(min_value=79_000_000_000, max_value=89_999_999_999), KEYS)
 def test_a_phone_given_as_a_number_does_not_pass(number: int, key: str) -> None:
     if key not in {"timestamp", "pid", "thread"}:
