@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 
 from tests.simulation.rules import RULES
 from tests.simulation.world import Verdict, simulate, workshop
@@ -71,20 +72,22 @@ def verdicts(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
         return
     parts = iter([seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)])
     # Fresh processes: a seed must not depend on what this one has done before.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(_some, part) for part in islice(parts, 2 * jobs)]
+    with workshop() as whole, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        running = [pool.submit(_some, part, whole) for part in islice(parts, 2 * jobs)]
         try:
             while running:
                 yield from running.pop(0).result()
-                running += [pool.submit(_some, part) for part in islice(parts, 1)]
+                running += [pool.submit(_some, part, whole) for part in islice(parts, 1)]
         finally:
             for each in running:
                 each.cancel()
 
 
-def _some(seeds: Sequence[int]) -> list[Verdict]:
-    with workshop() as folder:
-        return [asyncio.run(simulate(seed, folder)) for seed in seeds]
+def _some(seeds: Sequence[int], whole: Path) -> list[Verdict]:
+    """A process has one folder for all its seeds: what is prepared once, a portal's tokens too, is prepared for it."""
+    folder = whole / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    return [asyncio.run(simulate(seed, folder)) for seed in seeds]
 
 
 def _replay(seed: int) -> int:

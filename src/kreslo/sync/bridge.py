@@ -25,16 +25,15 @@ from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, Re
 from kreslo.mapping.load import MappingFile
 from kreslo.mapping.model import Bridge
 from kreslo.records.exchange import Ticket, TimeTable
-from kreslo.sync.comparing import Comparison
 from kreslo.sync.deciding import Decider
 from kreslo.sync.delivering import Deliverer
 from kreslo.sync.drift import Compared
 from kreslo.sync.inbox import Inbox
 from kreslo.sync.listening import Listener
-from kreslo.sync.nightly import is_time
+from kreslo.sync.nightly import COMPARISON, Nightly, told
 from kreslo.sync.reading import Reader
 from kreslo.sync.schedule import Schedule, schedule_of
-from kreslo.sync.status import BridgeStatus, DriftCounts, LastError
+from kreslo.sync.status import BridgeStatus, LastError
 from kreslo.sync.threads import Threads
 from kreslo.sync.watching import CatalogWatch
 
@@ -51,12 +50,6 @@ BUSY_LISTEN_SECONDS = 20.0
 """While an import runs, its requests are worth more than hearing of staff's edits at once."""
 
 IDLE_SECONDS = 0.25
-
-COMPARISON = "comparison"
-"""Where an error came from, beside "source" and "target"."""
-
-ATTEMPTS = 5
-"""So often a side may be away while the nightly comparison asks it, before it is given up until the next night."""
 
 
 class BridgeRun:
@@ -100,9 +93,7 @@ class BridgeRun:
         self._beside = beside
         self._inbox = Inbox(journal, seams.clock, beside or threads)
         self._watch = CatalogWatch(journal, target, threads)
-        self._comparison: Comparison | None = None
-        self._attempts = 0
-        self._compared: datetime | None = None
+        self._nightly = Nightly(bridge, journal, source, target, seams.clock, threads)
         # A comparison that a person asks for waits for the turn's end: a source is read by one at a time.
         self._alone = asyncio.Lock()
         self._names = stage_names(bridge)
@@ -207,85 +198,18 @@ class BridgeRun:
         """The nightly comparison, a piece a turn; whether it goes on. What only a person can mend ends it for this night:
         the rest of the bridge goes on.
         """
-        if self._compared is None:
-            await self._recall(now)
-        if self._comparison is None:
-            if not is_time(now, self._compared, self.bridge):
-                return False
-            self._comparison = self._comparing(heal=self.bridge.reconcile.heal)
-            self._attempts = 0
+        if drift := await self._nightly.recall(now):
+            self._set(drift=drift)
         try:
-            compared = await self._comparison.step()
+            compared = await self._nightly.turn(now)
         except KresloError as error:
-            self._attempts += 1
-            if isinstance(error, OutageError | LimitError) and self._attempts < ATTEMPTS:
+            if not await self._nightly.given_up(error, now):
                 raise
-            log.warning("comparison_given_up", bridge=self.name, kind=error.kind, message=error.message)
-            await self._ended(now)
             self._set(last_error=LastError(at=now, kind=error.kind, message=error.message, where=COMPARISON))
             return False
         if compared is not None:
-            await self._tell(compared)
-        return compared is None
-
-    def _comparing(self, *, heal: bool, sure: bool = False) -> Comparison:
-        return Comparison(
-            self.bridge,
-            self.journal,
-            self.source,
-            self.target,
-            self._clock,
-            self._threads,
-            heal=heal,
-            sure=sure,
-        )
-
-    async def _recall(self, now: datetime) -> None:
-        """When the last comparison was, and what it found."""
-        told = await self._threads.run(self.journal.flag, "compared_at")
-        self._compared = datetime.fromisoformat(told) if told else now
-        if not told:
-            await self._threads.run(self.journal.save_flag, "compared_at", now.isoformat())
-        counts = await self._threads.run(self.journal.flag, "drift")
-        if counts:
-            self._set(drift=msgspec.json.decode(counts, type=DriftCounts))
-
-    async def _ended(self, now: datetime) -> None:
-        self._comparison = None
-        self._compared = now
-        await self._threads.run(self.journal.save_flag, "compared_at", now.isoformat())
-
-    async def _tell(self, compared: Compared) -> None:
-        """What a comparison came to, for the status, and for the one after a restart."""
-        await self._ended(compared.at)
-        drift = DriftCounts(
-            at=compared.at,
-            cards=compared.cards,
-            by_kind=compared.counts,
-            healed=compared.healed,
-            stopped=compared.stopped,
-        )
-        await self._threads.run(self.journal.save_flag, "drift", msgspec.json.encode(drift).decode())
-        self._set(
-            compared_at=compared.at,
-            vanished=self._status.vanished + sum(each.gone for each in compared.mis),
-            healed=self._status.healed + sum(each.found for each in compared.mis) + compared.healed,
-            drift=drift,
-        )
-        said = [
-            text(self.bridge.language, name, why=why)
-            for name, why in (
-                ("compare_stopped", "; ".join(each.stopped for each in compared.mis if each.stopped)),
-                ("heal_stopped", compared.stopped),
-            )
-            if why
-        ]
-        last = self._status.last_error
-        if said:
-            last = LastError(at=compared.at, kind=ErrorKind.DATA, message=". ".join(said), where=COMPARISON)
-        elif last and last.where == COMPARISON:
-            last = msgspec.structs.replace(last, over=True)
-        self._set(last_error=last)
+            self._became(told(self._status, compared, self.bridge.language))
+        return self._nightly.under_way
 
     def _refused(self, outcomes: Sequence[Outcome]) -> None:
         """A login that is refused concerns every card: the bridge pauses and says so."""
@@ -369,7 +293,10 @@ class BridgeRun:
         return self._reader.complete and self._listener.started and not self._pause_until
 
     def _set(self, **changes: object) -> None:
-        self._status = msgspec.structs.replace(self._status, **changes)
+        self._became(msgspec.structs.replace(self._status, **changes))
+
+    def _became(self, status: BridgeStatus) -> None:
+        self._status = status
         if self._on_progress:
             self._on_progress(self._status)
 
@@ -448,12 +375,13 @@ class BridgeRun:
         """
         if not self._reader.complete:
             raise ConfigurationError(text(self.bridge.language, "not_read_yet"))
-        comparison = self._comparing(heal=heal, sure=sure)
+        comparison = self._nightly.asked(heal=heal, sure=sure)
         while True:
             async with self._alone:
                 compared = await comparison.step()
                 if compared is not None:
-                    await self._tell(compared)
+                    await self._nightly.keep(compared)
+                    self._became(told(self._status, compared, self.bridge.language))
                     return compared
 
     async def find_cases(self, *, phone: str, last4: str, card_number: str, name: str) -> list[str]:

@@ -171,5 +171,5 @@ class Comparison:
 def _entities(bridge: Bridge) -> list[Entity]:
     """Kinds of cards that may bear a key of ours."""
     found = [Entity.CONTACT] if bridge.contact else []
-    found += [plan.entity for plan in (bridge.appointment, bridge.enquiry) if plan]
+    found += [plan.entity for plan in (bridge.appointment, bridge.enquiry, *bridge.campaigns) if plan]
     return list(dict.fromkeys(found))
