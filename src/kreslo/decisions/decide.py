@@ -1,10 +1,10 @@
 """`decide`: from a case and what is known of the CRM to what the CRM should hold. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from kreslo.connectors.model import ById, ByKey, Entity, FieldType
+from kreslo.connectors.model import ById, ByKey
 from kreslo.decisions import visits
 from kreslo.decisions.adoption import Adoption, adopted_besides, adoption_of
 from kreslo.decisions.asking import Asker, answer_to, deleted_question
@@ -12,30 +12,31 @@ from kreslo.decisions.campaigns import campaign_cards, campaigns_of
 from kreslo.decisions.case import Case, Facts, Role
 from kreslo.decisions.chains import chains_of
 from kreslo.decisions.claims import Claim, claims_of, entered_at
-from kreslo.decisions.contacts import Identity, Standing, guardian_of, identity_of, own_contact
+from kreslo.decisions.contact_cards import (
+    contact_card,
+    contact_refs,
+    contact_wanted,
+    grown_up_on,
+    merged_away,
+)
+from kreslo.decisions.contacts import Identity, Standing, identity_of
 from kreslo.decisions.desired import (
-    Candidate,
     CardRef,
     Decision,
     Desired,
     DesiredCard,
-    FieldWish,
     Needs,
     ReviewWish,
 )
 from kreslo.decisions.enquiries import decide_phone
-from kreslo.decisions.fields import wishes
 from kreslo.decisions.holdings import holdings
 from kreslo.decisions.leads import LEADS, later_leads
 from kreslo.decisions.scope import patient_scope
 from kreslo.decisions.texts import text
 from kreslo.decisions.turns import turns_of, unlisted
 from kreslo.decisions.visit import Visit, key_of
-from kreslo.mapping.model import AppointmentPlan, Bridge, FieldMode
-from kreslo.records import Appointment, Patient, RecordKind, RecordRef
-from kreslo.records.dates import age
-
-GROWN_UP = 18
+from kreslo.mapping.model import AppointmentPlan, Bridge
+from kreslo.records import Appointment, Patient
 
 
 def decide(case: Case, facts: Facts, now: datetime, bridge: Bridge) -> Decision:
@@ -76,8 +77,8 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
     hung = tuple(dict.fromkeys(contact for claim in claims.values() for contact in claim.card.contacts))
     turns = turns_of(case, every, completed, bridge, now)
     campaigns = campaigns_of(turns, case, patient, scope, bridge, asker, now)
-    wanted = _contact_wanted(case, patient, [*carded, *campaigns.due], bridge, now)
-    grown_up = _grown_up(bridge, now)
+    wanted = contact_wanted(case, patient, [*carded, *campaigns.due], bridge, now)
+    grown_up = grown_up_on(bridge, now)
     identity = None
     if wanted:
         child = patient.birth_date is not None and not grown_up(patient)
@@ -96,11 +97,11 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
 
     cards: list[DesiredCard] = []
     reviews: list[ReviewWish] = []
-    if identity and bridge.contact:
-        contact, review = _contact_card(case, patient, identity, scope, bridge, now)
+    if identity:
+        contact, review = contact_card(case, patient, identity, scope, bridge, now)
         cards += [contact] if contact else []
         reviews += [review] if review else []
-    refs = _contact_refs(case, patient, identity, bridge, now)
+    refs = contact_refs(case, patient, identity, bridge, now)
     for visit in carded:
         if plan is None or visits.at_rest(visit, bridge, now):
             continue
@@ -114,7 +115,7 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
     cards += later.cards
     invited, campaign_rules = campaign_cards(campaigns, patient, identity, refs, bridge, now)
     cards += invited
-    merged = _merged_away(case, patient, bridge)
+    merged = merged_away(case, patient, bridge)
     return Desired(
         cards=tuple(cards),
         reviews=(*reviews, *([merged] if merged else [])),
@@ -150,23 +151,6 @@ def _wakes(every: Sequence[Visit], carded: Sequence[Visit], bridge: Bridge) -> I
             yield enters
         if visit.ahead:
             yield visit.last.starts_at
-
-
-def _merged_away(case: Case, patient: Patient, bridge: Bridge) -> ReviewWish | None:
-    """The MIS merged this patient into another: whether the CRM's two contacts are one is for a person to say."""
-    own = own_contact(case)
-    question = f"merged:{patient.id}"
-    if not patient.merged_into or own is None or own.gone or answer_to(case, question):
-        return None
-    ids = [own.target_id, case.family_cards.get(patient.merged_into, "")]
-    return ReviewWish(
-        question=question,
-        rule="merged_patients",
-        text=text(bridge.language, "merged_patients"),
-        candidates=tuple(
-            Candidate(target_id=each, name="", evidence=f"contact {each}") for each in ids if each
-        ),
-    )
 
 
 def _sieve(
@@ -230,35 +214,6 @@ def _unwritten(carded: Sequence[Visit], plan: AppointmentPlan, asker: Asker) -> 
     return claims
 
 
-def _grown_up(bridge: Bridge, now: datetime) -> Callable[[Patient], bool]:
-    today = now.astimezone(bridge.zone).date()
-    return lambda patient: patient.birth_date is not None and age(patient.birth_date, today) >= GROWN_UP
-
-
-def _contact_wanted(
-    case: Case, patient: Patient, carded: Sequence[object], bridge: Bridge, now: datetime
-) -> bool:
-    """`carded`: all that has a card of its own, which the contact hangs on."""
-    if bridge.contact is None:
-        return False
-    if carded or own_contact(case):
-        return True
-    if patient.merged_into:
-        return False
-    if bridge.contact.scope == "all":
-        return True
-    # A representative's contact stands on the child's card, whether or not they have visits of their own.
-    family = bridge.contact.family
-    if family is None:
-        return False
-    for member in case.family:
-        others = [patient, *(each for each in case.family if each.id != member.id)]
-        found = guardian_of(member, others, by=family.by, grown_up=_grown_up(bridge, now))
-        if found is not None and found.id == patient.id:
-            return True
-    return False
-
-
 def _scope(
     case: Case, every: Sequence[Visit], completed: Sequence[Appointment], bridge: Bridge, now: datetime
 ) -> dict[str, Any]:
@@ -269,59 +224,6 @@ def _scope(
         "next_visit": ahead[0].scope if ahead else None,
         "last_visit": done[0].scope if done else None,
     }
-
-
-def _contact_card(
-    case: Case, patient: Patient, identity: Identity, scope: dict[str, Any], bridge: Bridge, now: datetime
-) -> tuple[DesiredCard | None, ReviewWish | None]:
-    if identity.standing is Standing.REVIEW:
-        return None, identity.review
-    if identity.standing in {Standing.NEVER, Standing.SHARED} or bridge.contact is None:
-        return None, None
-    own = own_contact(case)
-    # Two persons stand on one contact: until somebody parts them, what stands there stays.
-    frozen = own is not None and own.shared and not own.gone
-    rules = () if frozen else bridge.contact.fields
-    family = bridge.contact.family
-    fields = wishes(rules, scope)
-    if family and not family.phone_on_child and _representative(case, patient, bridge, now):
-        # The adult's contact has the phone, or will in a moment: in an import both are made together. What we had put on
-        # the child's before the adult was known is taken back; what staff put there stays.
-        phones = [rule.code for rule in rules if rule.type is FieldType.PHONE]
-        fields |= {code: FieldWish(value=(), mode=FieldMode.MIS) for code in phones}
-    card = DesiredCard(
-        key=identity.key,
-        role=Role.CONTACT,
-        entity=Entity.CONTACT,
-        take=identity.target_id if identity.standing is Standing.TAKE else "",
-        members=(RecordRef(RecordKind.PATIENT, patient.id).key(bridge.source_id),),
-        fields=fields,
-        overrule=identity.overrule,
-    )
-    return card, None
-
-
-def _representative(case: Case, patient: Patient, bridge: Bridge, now: datetime) -> Patient | None:
-    family = bridge.contact.family if bridge.contact else None
-    if family is None:
-        return None
-    return guardian_of(patient, case.family, by=family.by, grown_up=_grown_up(bridge, now))
-
-
-def _contact_refs(
-    case: Case, patient: Patient, identity: Identity | None, bridge: Bridge, now: datetime
-) -> tuple[CardRef, ...]:
-    """Who hangs on the patient's visit cards: the representative first, if there is one, then the patient."""
-    if identity is None or identity.standing in {Standing.REVIEW, Standing.NEVER}:
-        return ()
-    shared = identity.standing is Standing.SHARED
-    refs = [CardRef(target_id=identity.target_id) if shared else CardRef(key=identity.key)]
-    parent = _representative(case, patient, bridge, now)
-    if parent and parent.id in case.family_cards:
-        target_id = case.family_cards[parent.id]
-        key = RecordRef(RecordKind.PATIENT, parent.id).key(bridge.source_id)
-        refs.insert(0, CardRef(target_id=target_id) if target_id else CardRef(key=key))
-    return tuple(refs)
 
 
 def _visit_cards(
