@@ -119,7 +119,7 @@ class Finder:
         phones = {
             phone for one in lookups if isinstance(one, ByPhone) for phone in one.phones if comparable(phone)
         }
-        for one in {one for one in lookups if isinstance(one, ByField)}:
+        for one in dict.fromkeys(one for one in lookups if isinstance(one, ByField)):
             field = self._schema.field(one.entity, one.code)
             if field is None or not field.id:
                 raise ConfigurationError(f"В amoCRM нет поля {one.code} в {kind_of(one.entity).russian}")
@@ -146,10 +146,8 @@ class Finder:
     async def _recent(self, keys: Iterable[ByKey], phones: Iterable[str]) -> None:
         """What the search may not know of yet: it learns of a write some seconds later."""
         since = server_now(self._client, self._clock) - self._options.index_lag - _SLACK
-        kinds = {kind_of(one.entity).path: kind_of(one.entity) for one in keys}
-        if phones:
-            kinds[CONTACT.path] = CONTACT
-        for kind in kinds.values():
+        asked = {one.entity for one in keys} | ({Entity.CONTACT} if phones else set())
+        for kind in (each for each in KINDS if each.entity in asked):
             self._take(kind, await changed(self._client, self._clock, kind, self._schema, since))
 
     async def _by_value(self, kind: Kind, field: Field, values: Sequence[str]) -> None:
