@@ -11,7 +11,7 @@ from kreslo.decisions.contacts import Identity, Standing, guardian_of, own_conta
 from kreslo.decisions.desired import Candidate, CardRef, DesiredCard, FieldWish, ReviewWish
 from kreslo.decisions.fields import wishes
 from kreslo.decisions.texts import text
-from kreslo.mapping.model import Bridge, FieldMode
+from kreslo.mapping.model import Bridge
 from kreslo.records import Patient, RecordKind, RecordRef
 from kreslo.records.dates import age
 
@@ -59,8 +59,8 @@ def contact_card(
     if family and not family.phone_on_child and _representative(case, patient, bridge, now):
         # The adult's contact has the phone, or will in a moment: in an import both are made together. What we had put on
         # the child's before the adult was known is taken back; what staff put there stays.
-        phones = [rule.code for rule in rules if rule.type is FieldType.PHONE]
-        fields |= {code: FieldWish(value=(), mode=FieldMode.MIS) for code in phones}
+        phones = [rule for rule in rules if rule.type is FieldType.PHONE]
+        fields |= {rule.code: FieldWish(value=(), title=rule.title) for rule in phones}
     card = DesiredCard(
         key=identity.key,
         role=Role.CONTACT,

@@ -36,9 +36,12 @@ class Cause(StrEnum):
 
 
 class FieldWish(msgspec.Struct, frozen=True, kw_only=True):
+    """`title`: what the mapping calls the field, for people; "" where no rule of the mapping names it."""
+
     value: Value
     mode: FieldMode = FieldMode.MIS
     never_clear: bool = False
+    title: str = ""
 
 
 class StageWish(msgspec.Struct, frozen=True, kw_only=True):

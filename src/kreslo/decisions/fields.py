@@ -15,7 +15,9 @@ def wishes(rules: Iterable[FieldRule], scope: dict[str, Any]) -> dict[str, Field
     EvaluationError.
     """
     return {
-        rule.code: FieldWish(value=rule.compute(scope), mode=rule.mode, never_clear=rule.never_clear)
+        rule.code: FieldWish(
+            value=rule.compute(scope), mode=rule.mode, never_clear=rule.never_clear, title=rule.title
+        )
         for rule in rules
         if rule.applies(scope)
     }

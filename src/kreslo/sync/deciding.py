@@ -304,17 +304,10 @@ def _plan(
 
 
 def _field_parked(card: DesiredCard, code: str, bridge: Bridge) -> FieldParked:
-    plans = {
-        Role.CONTACT: bridge.contact,
-        Role.VISIT: bridge.appointment,
-        Role.ENQUIRY: bridge.enquiry,
-    }
-    plan = plans.get(card.role)
-    titles = {rule.code: rule.title for rule in plan.fields} if plan else {}
     return FieldParked(
         card=card.key,
         code=code,
-        reason=text(bridge.language, "field_parked", field=titles.get(code, code)),
+        reason=text(bridge.language, "field_parked", field=card.fields[code].title or code),
         fix=text(bridge.language, "field_parked_fix"),
     )
 

@@ -13,18 +13,18 @@ from kreslo.mapping.model import FieldMode, FieldRule
 from tests.unit.decisions.builders import make_appointment, make_bridge, make_case, own_visit
 
 
-def test_a_wish_carries_the_mode_of_its_rule() -> None:
+def test_a_wish_carries_the_mode_and_the_title_of_its_rule() -> None:
     """Field modes, and `never_clear` on top of any; a rule whose `when` does not hold leaves its field alone."""
     rules = (
         FieldRule(code="A", title="A", type=FieldType.TEXT, value=Expression('"a"'), mode=FieldMode.FILL),
-        FieldRule(code="B", title="B", type=FieldType.TEXT, value=Expression('"b"'), never_clear=True),
+        FieldRule(code="B", title="Б", type=FieldType.TEXT, value=Expression('"b"'), never_clear=True),
         FieldRule(
             code="C", title="C", type=FieldType.TEXT, value=Expression('"c"'), when=Expression("false")
         ),
     )
     assert wishes(rules, {}) == {
-        "A": FieldWish(value="a", mode=FieldMode.FILL),
-        "B": FieldWish(value="b", never_clear=True),
+        "A": FieldWish(value="a", mode=FieldMode.FILL, title="A"),
+        "B": FieldWish(value="b", never_clear=True, title="Б"),
     }
 
 
