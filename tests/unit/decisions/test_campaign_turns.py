@@ -278,7 +278,7 @@ def test_a_campaigns_card_in_full() -> None:
             role=Role.CAMPAIGN,
             entity=Entity.DEAL,
             members=("ident/appointment/10",),
-            fields={"UF": FieldWish(value="Мария10"), "TITLE": FieldWish(value="Мария, 10")},
+            fields={"UF": FieldWish(value="Мария10", title="UF"), "TITLE": FieldWish(value="Мария, 10")},
             stage=StageWish(stage=ask, initial=ask, cause=Cause.MIS, occasion="nps:10:ASK"),
             contacts=(CardRef(key="ident/patient/1"),),
         )

@@ -80,7 +80,7 @@ def test_a_new_enquiry_in_full() -> None:
                 role=Role.ENQUIRY,
                 entity=Entity.LEAD,
                 members=(KEY,),
-                fields={"UF_N": FieldWish(value=1), "TITLE": FieldWish(value="Обращение Ольга")},
+                fields={"UF_N": FieldWish(value=1, title="Раз"), "TITLE": FieldWish(value="Обращение Ольга")},
                 stage=wish("NEW"),
             ),
         ),

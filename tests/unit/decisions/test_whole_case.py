@@ -82,7 +82,7 @@ def test_a_contact_in_full() -> None:
             entity=Entity.CONTACT,
             take=take,
             members=(PATIENT,),
-            fields={"NAME": FieldWish(value="Мария")},
+            fields={"NAME": FieldWish(value="Мария", title="NAME")},
             overrule=overrule,
         )
 
