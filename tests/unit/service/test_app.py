@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from kreslo.connectors.errors import DataError, OutageError, PermissionDeniedError
 from kreslo.journal.model import IntentState, LastChange
@@ -33,18 +34,27 @@ async def test_metrics_are_the_figures_of_the_status(client: httpx.AsyncClient, 
     bridge.becomes(live=True, parked=3, lag_seconds=2.5, cards={"visit": 7})
     answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    lines = answer.text.splitlines()
-    assert {
-        'kreslo_live{bridge="clinic"} 1',
-        'kreslo_parked{bridge="clinic"} 3',
-        'kreslo_lag_seconds{bridge="clinic"} 2.5',
-        'kreslo_cards{bridge="clinic",role="visit"} 7',
-    } <= set(lines)
-    assert not any(line.startswith("kreslo_drift") for line in lines)  # nothing was compared yet
+    figures = _figures(answer.text)
+    assert figures["kreslo_live"] == {(): 1}
+    assert figures["kreslo_parked"] == {(): 3}
+    assert figures["kreslo_lag_seconds"] == {(): 2.5}
+    assert figures["kreslo_cards"] == {("visit",): 7}
+    assert figures["kreslo_drift"] == figures["kreslo_compared_cards"] == {}  # nothing was compared yet
     bridge.becomes(drift=DriftCounts(at=NOW, cards=9, by_kind={"field": 2, "human-owned": 1}))
-    lines = (await client.get("/metrics")).text.splitlines()
-    assert 'kreslo_drift{bridge="clinic",kind="human-owned"} 1' in lines
-    assert 'kreslo_compared_cards{bridge="clinic"} 9' in lines
+    figures = _figures((await client.get("/metrics")).text)
+    assert figures["kreslo_drift"] == {("field",): 2, ("human-owned",): 1}
+    assert figures["kreslo_compared_cards"] == {(): 9}
+
+
+def _figures(text: str) -> dict[str, dict[tuple[str, ...], float]]:
+    """By name and by the labels beside the bridge, as a scraper reads them."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        values = found.setdefault(family.name, {})
+        for sample in family.samples:
+            assert sample.labels.pop("bridge") == "clinic"
+            values[tuple(sample.labels.values())] = sample.value
+    return found
 
 
 async def test_health_says_what_went_wrong_until_it_is_over(client: httpx.AsyncClient, bridge: Any) -> None:
