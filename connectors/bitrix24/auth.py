@@ -19,6 +19,11 @@ from kreslo.connectors.errors import ConfigurationError
 from kreslo.connectors.locking import FileLock
 from kreslo.connectors.seams import Clock
 
+_SPENT = "invalid_grant"
+_INSTALL_AGAIN = (
+    "токены приложения истекли или уже потрачены (invalid_grant): установите приложение заново и впишите новый "
+    "app.refresh_token"
+)
 _LOCK_TRIES = 120
 _LOCK_PAUSE = 0.25  # seconds
 
@@ -101,10 +106,20 @@ class AppAuth:
                 self._tokens = self._store.load()
                 if self._tokens is not None and self._tokens.access != stale:
                     return self._tokens.access
-                refresh = self._tokens.refresh if self._tokens else self._options.first_token
-                if not refresh:
+                kept = self._tokens.refresh if self._tokens else ""
+                installed = self._options.first_token
+                if not (kept or installed):
                     return _refused("no_tokens", "приложение не установлено: укажите app.refresh_token")
-                return await self._ask(refresh)
+                given = await self._ask(kept or installed)
+                if (
+                    isinstance(given, Refusal)
+                    and given.code == _SPENT
+                    and kept
+                    and installed not in ("", kept)
+                ):
+                    # The answer with the pair that followed was lost; it may have been installed again since.
+                    given = await self._ask(installed)
+                return given
             finally:
                 self._lock.let_go()
 
@@ -129,7 +144,9 @@ class AppAuth:
             return Refusal(Verdict.OUTAGE, "", f"сервер авторизации: {type(error).__name__}", 30.0)
         if not isinstance(body, dict) or "error" in body or "access_token" not in body:
             code = str(body.get("error", "")) if isinstance(body, dict) else ""
-            return _refused(code, "сервер авторизации не дал новых токенов")
+            return _refused(
+                code, _INSTALL_AGAIN if code == _SPENT else "сервер авторизации не дал новых токенов"
+            )
         self._tokens = Tokens(str(body["access_token"]), str(body["refresh_token"]))
         self._store.save(self._tokens)
         return self._tokens.access

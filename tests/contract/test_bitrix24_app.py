@@ -69,6 +69,30 @@ async def test_the_pair_outlives_a_restart_and_its_file_tells_nothing(rig: Targe
     await other.close()
 
 
+async def test_where_the_pair_is_lost_the_token_of_a_new_installation_is_taken(
+    rig: TargetRig, tmp_path: Path
+) -> None:
+    """The portal spends a refresh token before its answer is written down, so a crash between the two loses the pair."""
+    target = await opened(rig, tmp_path)
+    await target.catalog()
+    before = (tmp_path / "tokens").read_bytes()
+    rig.clock.advance(3700)
+    await target.catalog()
+    await target.close()
+    (tmp_path / "tokens").write_bytes(before)  # killed before it was kept
+
+    refused = await opened(rig, tmp_path, refresh_token="spent")
+    with pytest.raises(PermissionDeniedError, match="установите приложение заново"):
+        await refused.catalog()
+    await refused.close()
+    again = await opened(rig, tmp_path)
+    await again.catalog()
+    await again.close()
+    kept = await opened(rig, tmp_path, refresh_token=None)
+    await kept.catalog()
+    await kept.close()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"client_id": "nobody"}, {"client_secret": "x"}, {"refresh_token": "spent"}]
 )

@@ -1,6 +1,6 @@
 """The authorization server, and the one local application that the portal knows.
 
-An access token lives an hour of the portal's clock, a refresh token 180 days; each refresh gives a new pair and spends
+An access token lives an hour of the portal's clock (`access_seconds`), a refresh token 180 days; each refresh gives a new pair and spends
 the old refresh token. A client that is not known is told so with HTTP 200.
 """
 
@@ -20,7 +20,6 @@ CLIENT_ID = "local.5and60x.kres10"
 CLIENT_SECRET = "s4ndb0xkreslo0client0secret"  # noqa: S105 - made up
 MEMBER_ID = "a223c6b3710f85df22e9377d6c4f7553"
 APPLICATION_TOKEN = "s4ndb0xkreslo0application0token"  # noqa: S105 - made up
-ACCESS_SECONDS = 3600.0
 REFRESH_SECONDS = 180 * 86400.0
 
 
@@ -74,7 +73,7 @@ class Tokens:
                 self.refreshes += 1
                 pair = self._pair(base)
                 return Told(
-                    200, {**pair, "expires": int(self._now() + ACCESS_SECONDS), "user_id": TECHNICAL_USER}
+                    200, {**pair, "expires": int(self._now() + self._lives), "user_id": TECHNICAL_USER}
                 )
             case "authorization_code" | "refresh_token":
                 return Told(400, {"error": "invalid_grant"})
@@ -94,16 +93,20 @@ class Tokens:
 
     def _pair(self, base: str) -> dict[str, Any]:
         access, refresh = self._made_up(), self._made_up()
-        self._access[access] = self._now() + ACCESS_SECONDS
+        self._access[access] = self._now() + self._lives
         self._refresh[refresh] = self._now() + REFRESH_SECONDS
         return {
             "access_token": access,
             "refresh_token": refresh,
-            "expires_in": int(ACCESS_SECONDS),
+            "expires_in": int(self._lives),
             **about(base),
             "scope": ",".join(self._portal.switches.scopes),
             "status": "L",
         }
+
+    @property
+    def _lives(self) -> float:
+        return self._portal.switches.access_seconds
 
     def _now(self) -> float:
         return self._portal.clock.now().timestamp()

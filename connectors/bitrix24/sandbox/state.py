@@ -22,6 +22,10 @@ def state_of(portal: Portal, only: set[str]) -> dict[str, Any]:
         "history": lambda: {kind.word: [_row(row) for row in rows] for kind, rows in portal.history.items()},
         "messages": lambda: portal.messages,
         "deleted": lambda: portal.deleted,
+        "queue": lambda: [
+            {"event": row.name, "fields": row.data["FIELDS"], "process": row.process_id}
+            for row in portal.happenings.queue
+        ],
         "funnels": lambda: _funnels(portal),
         "users": lambda: [
             {"id": person.id, "name": f"{person.name} {person.last_name}"}

@@ -20,7 +20,7 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`rate`, `burst`: the leaky bucket, requests a second and its size. `operating_limit`, `operating_threshold`:
     seconds. `costs`: seconds of operating time a method (a card of crm.item.batchImport), `*` at either end stands for
     anything. `request_limit`: seconds of work after which the gateway gives up on a request; `work_takes_time`: whether
-    that work passes on the clock.
+    that work passes on the clock. `access_seconds`: how long an application's access token lives.
     """
 
     preset: Literal["clinic"] = "clinic"
@@ -50,6 +50,7 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     closed: bool = False
     webhook_expired: bool = False
     extended_offline: bool = True
+    access_seconds: float = 3600.0
     renamed_to: str = ""
 
 
