@@ -13,7 +13,7 @@ from kreslo.decisions.desired import DesiredCard, NoteWish, StageWish
 from kreslo.decisions.texts import text
 from kreslo.decisions.visit import Visit
 from kreslo.decisions.visits import when_of
-from kreslo.mapping.model import Bridge, ClaimPlan
+from kreslo.mapping.model import Bridge, ClaimPlan, Phase
 from kreslo.records import Patient
 
 
@@ -38,7 +38,7 @@ def later_leads(
     now: datetime,
 ) -> Later:
     """Looked for when an event says that a lead with this phone came or changed, or while one that was set aside has not
-    been written yet, and beside each new claim. Enquiry cards of our own are set aside by their phone's case.
+    been written yet, when a visit that was given up is awaited again, and beside each new claim. Enquiry cards of our own are set aside by their phone's case.
     """
     plan = bridge.appointment.claim if bridge.appointment else None
     phones = tuple(phone.e164 for phone in patient.phones)
@@ -49,7 +49,8 @@ def later_leads(
     set_aside = [_second(card, bridge) for claim in claims.values() for card in claim.others]
     mine = [card for card in case.cards if plan and card.entity is plan.entity and card.target_id]
     unwritten = {card.target_id for card in mine if card.role is Role.WATCHED and card.base is None}
-    if plan is None or not phones or not (LEADS in case.look_again or unwritten):
+    back = any(_comes_back(visit) for visit in ahead)
+    if plan is None or not phones or not (LEADS in case.look_again or unwritten or back):
         return Later(cards=tuple(set_aside))
     used = {claim.card.id for claim in claims.values()} | {
         card.id for claim in claims.values() for card in claim.others
@@ -69,6 +70,12 @@ def later_leads(
         if about and in_funnel and not ours:
             set_aside.append(_already_booked(card, about, bridge))
     return Later(late=late, cards=tuple(set_aside))
+
+
+def _comes_back(visit: Visit) -> bool:
+    """What was given up claims nothing, though it may have a card; booked again, it is a new appointment for a lead."""
+    base = visit.own.base if visit.own else None
+    return base is not None and base.phase in {Phase.CANCELLED, Phase.RESCHEDULED}
 
 
 def _taker(card: Card, carded: Sequence[Visit], late: dict[str, Claim], plan: ClaimPlan) -> Visit | None:

@@ -121,6 +121,22 @@ def test_a_visit_that_has_its_card_claims_nothing() -> None:
     assert found.claims == {}
 
 
+@pytest.mark.parametrize("was", [Phase.CANCELLED, Phase.RESCHEDULED])
+def test_a_visit_that_comes_back_looks_for_a_lead_as_a_new_one_does(was: Phase) -> None:
+    """What is cancelled claims nothing, and what was given up before we saw it may have its card by then: booked again, it
+    is a new appointment. So is the lead of somebody whose cancelled visit is booked again for it.
+    """
+    case = make_case(make_appointment(), cards=(own_contact(), own_visit(base=phase_base(was))))
+    assert claimed(Crm(make_lead()).decide(case)) == "900"
+    assert claimed(Crm(make_lead(code="NEW")).decide(case)) == ""
+    away = make_case(
+        make_appointment(cancelled_at=NOW), cards=(own_contact(), own_visit(base=phase_base(was)))
+    )
+    crm = Crm(make_lead())
+    assert claimed(crm.decide(away)) == ""
+    assert not [each for each in crm.asked if isinstance(each, ByPhone) and each.entity is Entity.LEAD]
+
+
 HELD: list[tuple[str, tuple[OwnCard, ...], str]] = [
     ("a contact of the same number", (own_contact(target_id="900"),), "900"),
     ("an enquiry card not made yet", (OwnCard(key="k", role=Role.ENQUIRY, entity=Entity.LEAD),), "900"),
