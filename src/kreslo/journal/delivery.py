@@ -20,11 +20,12 @@ from sqlalchemy import (
     update,
 )
 
+from kreslo.connectors.errors import ErrorKind
 from kreslo.connectors.model import Action, CreateCard, UpdateCard
 from kreslo.decisions.desired import CardRef
 from kreslo.journal import schema as t
 from kreslo.journal.codec import IntentBody, pack_intent, unpack_intent
-from kreslo.journal.model import Intent, IntentState
+from kreslo.journal.model import Intent, IntentState, Priority
 from kreslo.journal.room import IN_FLIGHT, INTENT, MESSAGE, UNSENT, Room
 
 _BEGIN = (
@@ -99,8 +100,19 @@ class Delivery(Room):
         return begun
 
     def recover(self, now: datetime, probe_at: datetime) -> int:
-        """After a crash: what was being sent may have been applied. `probe_at`: when to look. Returns how many."""
+        """After a crash: what was being sent may have been applied. `probe_at`: when to look. Returns how many. What the
+        CRM refused the login for is decided again now: whoever mends a login starts Kreslo anew.
+        """
         with self._writing() as conn:
+            refused = conn.execute(
+                select(t.intents.c.case_key).where(
+                    t.intents.c.bridge == self._bridge,
+                    t.intents.c.state == IntentState.RETRY,
+                    t.intents.c.error == ErrorKind.PERMISSION,
+                )
+            )
+            keys = {row.case_key for row in refused}
+            self._mark(conn, keys, at=now, why="delivery", priority=Priority.WOKEN)
             return conn.execute(
                 update(t.intents)
                 .where(t.intents.c.bridge == self._bridge, t.intents.c.state == IntentState.SENDING)

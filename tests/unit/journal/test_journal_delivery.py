@@ -399,6 +399,21 @@ def test_after_a_crash_what_was_being_sent_is_unknown(
         assert again.sendable(NOW, 10) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "due"), [(ErrorKind.PERMISSION, ["patient:1"]), (ErrorKind.LIMIT, []), (None, [])]
+)
+def test_what_a_login_was_refused_for_is_tried_at_once_after_a_restart(
+    book: BridgeJournal, error: ErrorKind | None, due: list[str]
+) -> None:
+    """Whoever has mended the login starts Kreslo anew; what a busy CRM put off stays put off."""
+    take(book, patient("1"))
+    decide(book, "patient:1", CONTACT, planned=[create(CONTACT)])
+    settle(book, failed(begin(book)[0], OutcomeKind.TRANSIENT, error, retry_after=300.0))
+    assert due_keys(book) == []
+    assert book.recover(NOW, NOW + HOUR) == 0
+    assert due_keys(book) == due
+
+
 def test_an_unknown_that_was_applied_is_as_confirmed(book: BridgeJournal) -> None:
     id_ = unknown_create(book)
     book.resolve([Probed(intent=id_, applied=True, target_id="501")], NOW)
