@@ -79,6 +79,11 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> ErrorKind:
+        """Of a write. An account that is not paid for may still be read, so that only a refused write tells of it: as a
+        login that is refused, it concerns every card, and the bridge has to pause and say so.
+        """
+        if self.verdict is Verdict.UNPAID:
+            return ErrorKind.PERMISSION
         return _WORDS[self.verdict][0].kind
 
 

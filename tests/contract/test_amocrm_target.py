@@ -541,7 +541,8 @@ async def test_after_a_504_the_rest_is_not_sent_and_requests_become_smaller(rig:
 async def test_an_unpaid_account_is_waited_for(rig: TargetRig) -> None:
     await rig.control("POST", "unpaid", {"seconds": 540, "reads": True})
     (outcome,) = await rig.apply(CreateCard(entity=Entity.DEAL, key="k/1"))
-    assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.LIMIT)
+    # It concerns every card: the bridge pauses and says so.
+    assert (outcome.kind, outcome.error) == (OutcomeKind.TRANSIENT, ErrorKind.PERMISSION)
     with pytest.raises(LimitError) as refusal:
         await rig.find(ById(Entity.DEAL, "1"))
     assert refusal.value.retry_after is not None

@@ -1,9 +1,12 @@
 """Answers that are lost, processes that die, portals that refuse: delayed, never doubled, never lost."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
+from kreslo.connectors.errors import ErrorKind
+from kreslo.connectors.model import Change, Entity, Outcome, OutcomeKind
 from kreslo.journal.model import IntentState
 from tests.scenario.world import World, visit
 
@@ -102,6 +105,44 @@ async def test_a_clinic_that_cannot_be_reached_is_waited_for(world: World) -> No
     hidden.rename(world.clinic.path)
     await world.pass_time(120)
     world.clinic.set(visit("1"), ReceptionCanceled=world.clinic.local())
+    await world.settle()
+    assert (await world.deal())["stage"] == "Визит отменён"
+    assert not world.run.status().paused
+
+
+async def test_while_the_crm_refuses_writes_and_lets_itself_be_read_the_bridge_pauses_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _clinic_of(world, 1)
+    await world.start()
+    assert world.run
+    await world.settle()
+    asked: list[Change] = []
+
+    async def refuse(changes: Sequence[Change]) -> list[Outcome]:
+        asked.extend(changes)
+        return [
+            Outcome(
+                intent=each.intent,
+                kind=OutcomeKind.TRANSIENT,
+                error=ErrorKind.PERMISSION,
+                message="Аккаунт не оплачен",
+                retry_after=180.0,
+            )
+            for each in changes
+        ]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.run.target, "apply", refuse)
+        world.clinic.set(visit("1"), ReceptionCanceled=world.clinic.local())
+        await world.pass_time(6)
+        await world.turn(3)
+        assert {each.action.entity for each in asked} == {Entity.CONTACT, Entity.DEAL}
+        status = world.run.status()
+        assert status.paused == "Аккаунт не оплачен"
+        assert status.last_error
+        assert not status.last_error.over
+    await world.pass_time(200)
     await world.settle()
     assert (await world.deal())["stage"] == "Визит отменён"
     assert not world.run.status().paused

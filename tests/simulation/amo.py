@@ -18,7 +18,9 @@ from connectors.amocrm.sandbox.fields import Field
 from connectors.amocrm.sandbox.people import INTEGRATION_USER
 from connectors.amocrm.sandbox.staff import Order
 from kreslo.connectors.sandboxes import Lead
+from kreslo.connectors.sandboxing.faults import Fault
 from kreslo.connectors.seams import Clock
+from tests.simulation.blocks import WRITES_ONLY
 from tests.simulation.rules import FUNNEL, POLL_HOURS, POLLS, Rules
 from tests.simulation.views import CardView, Message, is_poll, visit_of
 
@@ -48,6 +50,7 @@ class AmoCrm:
         ("504html", 1),
     )
     latest = 28.0
+    blocks = ("closed", "unpaid", WRITES_ONLY, "login", "rights")
     cannot = frozenset({"relink"})
     secrets = (SETTINGS["token"],)
 
@@ -135,6 +138,20 @@ class AmoCrm:
                 contacts=view.contacts,
             )
         )
+
+    def block(self, kind: str) -> None:
+        account, forever = self.account, 10**9
+        if kind == "closed":
+            account.limits.blocked = True
+        elif kind in {"unpaid", WRITES_ONLY}:
+            account.unpaid.until, account.unpaid.reads = forever, kind == "unpaid"
+        else:
+            self.faults.add(Fault(kind={"login": "401", "rights": "403"}[kind], times=forever))
+
+    def unblock(self) -> None:
+        self.account.limits.unblock()
+        self.account.unpaid.until = 0.0
+        self.faults.clear()
 
     # --- what people do -----------------------------------------------------------------------------------------
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 SUPERSEDED = "superseded:"
 PAST = timedelta(days=30)
+MOST_WHILE_BLOCKED = 10
+"""Requests within ten minutes. A bridge that pauses for five makes two or three looks, each repeated where it meets a fault
+of another kind.
+"""
 SEEN_LATE = timedelta(hours=14)
 """How long a world may leave a file unread: a file does not say when a visit was cancelled."""
 
@@ -413,6 +417,8 @@ async def in_the_end(world: "World", logs: LogBook) -> list[Violation]:
     """Holds when calm has come and all is settled."""
     found = [*_accounted(world)]
     found += [Violation("no secret in a log", line) for line in logs.leaks(list(world.crm.secrets))]
+    if world.blocks.most > MOST_WHILE_BLOCKED:
+        found.append(Violation("a block is not stormed", f"{world.blocks.most} requests within ten minutes"))
     if excess := world.crm.excess(world.network.most_a_second):
         found.append(Violation("no limit exceeded", excess))
     return found or await _quiet(world)

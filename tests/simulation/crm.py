@@ -42,11 +42,15 @@ class BitrixCrm:
     )
     latest = 58.0
     """A portal cuts a request off at 60 seconds: what it has not done by then it never does."""
+    blocks: tuple[str, ...] = ("closed", "overload", "no subscription", "no scope", "login")
     cannot: frozenset[str] = frozenset()
     secrets = ("s4ndb0xkreslo0code",)
 
     def __init__(self, portal: Portal, rules: Rules) -> None:
         self.portal = portal
+        if rules.login == "app":
+            self.blocks = tuple(kind for kind in self.blocks if kind != "login")  # it has no webhook
+        self._scopes = portal.switches.scopes
         self.faults = portal.faults
         self.messages: list[Message] = []
         portal.messages = _Messages(self)
@@ -125,6 +129,17 @@ class BitrixCrm:
                 contacts=tuple(str(link.contact_id) for link in card.contacts),
             )
         )
+
+    def block(self, kind: str) -> None:
+        switches = self.portal.switches
+        switches.closed = kind == "closed"
+        switches.overloaded = kind == "overload"
+        switches.rest_by_plan = kind != "no subscription"
+        switches.scopes = () if kind == "no scope" else self._scopes
+        switches.webhook_expired = kind == "login"
+
+    def unblock(self) -> None:
+        self.block("")
 
     # --- what people do -----------------------------------------------------------------------------------------
 

@@ -34,8 +34,6 @@ from tests.simulation.rules import Rules
 from tests.simulation.views import Crm
 
 KEY = b"simulation" + b"0" * 22
-BY_QUEUE = frozenset({"plan"})
-"""Rules under which the bridge is an application that hears staff through its queue of events."""
 
 _BASE = "http://127.0.0.1:1"
 _WEBHOOK = 'webhook: "${SIM_WEBHOOK}"'
@@ -76,7 +74,7 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
         clock = WorldClock()
         sandbox = amocrm_sandbox if rules.target == "amocrm" else bitrix24_sandbox
         app: Any = sandbox.build(SandboxPlan(clock=clock, switches={}))
-        by_queue = rules.name in BY_QUEUE
+        by_queue = rules.login == "app"
         tokens = folder / "tokens"
         tokens.unlink(missing_ok=True)
         mapping = load_text(

@@ -42,7 +42,7 @@ class HelixClinic:
     def __init__(
         self, mis: Mis, folder: Path, zone: str, chance: Random, tell: Callable[[str], None]
     ) -> None:
-        self.failing = True
+        self._failing = True
         self.complete_from = -1.0
         self._mis = mis
         self._chance = chance
@@ -73,6 +73,16 @@ class HelixClinic:
             }
         )
         mis.clock.plan(1.0, self._drop)
+
+    @property
+    def failing(self) -> bool:
+        return self._failing
+
+    @failing.setter
+    def failing(self, failing: bool) -> None:
+        self._failing = failing
+        if not failing:
+            self._come_back()
 
     def _remove(self, folder: Path) -> None:
         """What another seed left in this folder."""
@@ -120,7 +130,11 @@ class HelixClinic:
         minutes = self._chance.uniform(1, 60)
         self._tell(f"MIS: the share is away for {minutes:.0f} minutes")
         self._share.rename(self._away)
-        self._mis.clock.plan(minutes * 60, lambda: self._away.rename(self._share))
+        self._mis.clock.plan(minutes * 60, self._come_back)
+
+    def _come_back(self) -> None:
+        if self._away.exists():
+            self._away.rename(self._share)
 
     def _patients(self) -> str:
         seen = (each for each in self._seen() if isinstance(each, Patient))

@@ -8,6 +8,7 @@ from random import Random
 import httpx
 
 from kreslo.connectors.sandboxing.faults import Fault
+from tests.simulation.blocks import Blocks
 from tests.simulation.clock import WorldClock
 from tests.simulation.crashes import Crash, Crashes
 from tests.simulation.crm import WRITES
@@ -30,6 +31,7 @@ class Network(httpx.AsyncBaseTransport):
         clock: WorldClock,
         chance: Random,
         crashes: Crashes,
+        blocks: Blocks,
         tell: Callable[[str], None],
     ) -> None:
         self._crm = crm
@@ -37,6 +39,7 @@ class Network(httpx.AsyncBaseTransport):
         self._clock = clock
         self._chance = chance
         self._crashes = crashes
+        self._blocks = blocks
         self._tell = tell
         self.rate = 0.0
         self.down_until = 0.0
@@ -52,7 +55,8 @@ class Network(httpx.AsyncBaseTransport):
             # A refresh token works once: an answer that is lost here ends with installing the application again.
             return await self._inner.handle_async_request(request)
         self.requests += 1
-        self.writes += self._crm.writes(request, body)
+        writes = self._crm.writes(request, body)
+        self.writes += writes
         self.trace.update(f"{self._clock.monotonic():.3f} {request.url.path} ".encode() + body)
         self._count(self._clock.monotonic())
         await self._clock.sleep(0.03 + self._chance.random() * 0.3)
@@ -89,6 +93,7 @@ class Network(httpx.AsyncBaseTransport):
                 else "before"
             )
             self._crm.faults.add(Fault(kind=fault, when=when))
+        self._blocks.reached(writes=writes)
         response = await self._inner.handle_async_request(request)
         await self._clock.sleep(self._chance.random() * 0.2)
         self._crashes.point("after a request")

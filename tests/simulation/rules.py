@@ -22,7 +22,7 @@ POLL_HOURS = {POLL: 1, REMINDER: 7}
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
-    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `tickets`: iDent takes leads of CLAIM_STAGE as tickets. `late`: seconds, one of which the MIS takes to commit.
+    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `login`: how it lets us in, by a "key" of ours or as an "app". `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `tickets`: iDent takes leads of CLAIM_STAGE as tickets. `late`: seconds, one of which the MIS takes to commit.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "Europe/Moscow"
     source: str = "made"
     target: str = "bitrix24"
+    login: str = "key"
     never: frozenset[str] = frozenset()
     late: tuple[float, ...] = (0.0, 0.0, 0.0, 2.0, 45.0)
     start: datetime = START
@@ -75,7 +76,7 @@ _ALL = {**_STAGES, "today": "Визит сегодня", "arrived": "Пацие�
 
 RULES = (
     Rules(name="whole", stages=_ALL, cancelled_unseen=True),
-    Rules(name="plan", stages=_STAGES, messages=frozenset({"tomorrow"}), polls=True),
+    Rules(name="plan", stages=_STAGES, messages=frozenset({"tomorrow"}), polls=True, login="app"),
     Rules(name="talkative", stages=_ALL, messages=frozenset({"upcoming", "tomorrow", "today"}), family=True),
     Rules(name="family", stages=_ALL, messages=frozenset({"tomorrow"}), cancelled_unseen=True, family=True),
     Rules(

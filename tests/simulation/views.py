@@ -44,13 +44,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 class Crm(Protocol):
     """`messages`: see Message. `faults`: strikes requests. `struck`: kinds of faults and how often each. `latest`: seconds
-    after which the CRM has given up a request. `acts`: what staff cannot do in it. `secrets`: what no log may show.
+    after which the CRM has given up a request. `blocks`: ways in which it refuses everything for a while. `cannot`: what
+    staff cannot do in it. `secrets`: what no log may show.
     """
 
     messages: list[Message]
     faults: Faults
     struck: tuple[tuple[str, int], ...]
     latest: float
+    blocks: tuple[str, ...]
     cannot: frozenset[str]
     secrets: tuple[str, ...]
 
@@ -65,6 +67,10 @@ class Crm(Protocol):
     def excess(self, most_a_second: int) -> str:
         """In which way the CRM's limits were exceeded, "" if they were not. `most_a_second`: of requests that we sent."""
         ...
+
+    def block(self, kind: str) -> None: ...
+
+    def unblock(self) -> None: ...
 
     def lead(self, name: str, phone: str, stage: str) -> str: ...
 

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from kreslo.connectors.errors import KresloError
+from tests.simulation.blocks import Blocks
 from tests.simulation.checks import Violation, at_rest, in_the_end
 from tests.simulation.clinic import IdentClinic
 from tests.simulation.clock import EngineClock, WorldClock
@@ -82,7 +83,8 @@ class World:
         self.mis = Mis(self.clock)
         self.crashes = Crashes(self.chance, self.tell)
         inner = httpx.ASGITransport(self.crm.app())
-        self.network = Network(self.crm, inner, self.clock, self.chance, self.crashes, self.tell)
+        self.blocks = Blocks(self.crm, self.clock, self.tell)
+        self.network = Network(self.crm, inner, self.clock, self.chance, self.crashes, self.blocks, self.tell)
         self.source = self._source()
         calls = JournalCalls(self.crashes)
         self.engine = Engine(
@@ -128,6 +130,8 @@ class World:
         self.crashes.locked_rate = self.chance.choice((0.0, 0.0, 0.01))
         for _ in range(self.chance.choice((0, 0, 1, 3))):
             self.clock.plan(self.chance.uniform(10, 90000), self._outage)
+        for _ in range(self.chance.choice((0, 0, 1, 2))):
+            self.clock.plan(self.chance.uniform(10, 90000), self._block)
         if self.chance.random() < 0.2:
             wrong_by = self.chance.choice((-90.0, 40.0, 300.0))
             self.clock.plan(self.chance.uniform(100, 80000), lambda: self._jump(wrong_by))
@@ -139,6 +143,10 @@ class World:
         self.tell(f"network: the CRM is away for {minutes:.0f} minutes")
         self.network.down_until = self.clock.monotonic() + minutes * 60
 
+    def _block(self) -> None:
+        if self.source.failing:
+            self.blocks.begin(self.chance.choice(self.crm.blocks), 60 * self.chance.uniform(3, 400))
+
     def _jump(self, wrong_by: float) -> None:
         self.tell(f"Kreslo's clock is wrong by {wrong_by:.0f} s")
         self.engine_clock.wrong_by = wrong_by
@@ -148,6 +156,7 @@ class World:
         self.network.rate = self.crashes.rate = self.crashes.locked_rate = 0.0
         self.source.failing = False
         self.network.down_until = 0.0
+        self.blocks.end()
         self.crm.faults.clear()
 
     async def _drive(self, seconds: float, *, until_settled: bool = False) -> None:
@@ -193,6 +202,9 @@ class World:
         """Turn until there is nothing more to do now; whether all is settled."""
         for _ in range(_TURNS):
             self.turns += 1
+            met = self.blocks.met
+            if self.engine.run is None:
+                self.blocks.started()
             try:
                 busy = await self.engine.turn()
             except Crash:
@@ -205,8 +217,10 @@ class World:
                 return False
             if busy is None:
                 return False
+            status = self.engine.run.status() if self.engine.run else None
+            if status and self.blocks.met > met and not status.paused:
+                self.violations.append(Violation("a block is told", "a turn met it and says nothing"))
             if not busy:
-                status = self.engine.run.status() if self.engine.run else None
                 return bool(status and status.settled and not status.paused)
         self.violations.append(Violation("never at rest", self._state()))
         return False

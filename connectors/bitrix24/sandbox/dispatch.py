@@ -89,6 +89,8 @@ async def handle(portal: Portal, request: Request, *, commands: int | None = Non
 def _authorise(portal: Portal, request: Request) -> None:
     if portal.switches.closed:
         raise system_error("PORTAL_DELETED", "Portal was deleted")
+    if portal.switches.overloaded:
+        raise system_error("OVERLOAD_LIMIT", "REST API is blocked due to overload.")
     if not portal.switches.rest_by_plan:
         raise system_error("ACCESS_DENIED", "REST is available only by subscription.")
     if request.of_app:

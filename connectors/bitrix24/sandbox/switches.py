@@ -48,6 +48,7 @@ class Switches(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     plan: str = "basic"
     rest_by_plan: bool = True
     closed: bool = False
+    overloaded: bool = False
     webhook_expired: bool = False
     extended_offline: bool = True
     access_seconds: float = 3600.0
@@ -60,7 +61,7 @@ TURNED = frozenset(
         *("opportunity_alone_manual", "lead_id_on_update", "crm_mode", "scopes", "admin", "plan"),
         *("unknown_filter", "joins_identical", "legacy_checks_mandatory", "userfield_list_needs_admin"),
         "findbycomm_code",
-        *("rest_by_plan", "closed", "webhook_expired", "extended_offline", "renamed_to"),
+        *("rest_by_plan", "closed", "overloaded", "webhook_expired", "extended_offline", "renamed_to"),
     }
 )
 """Switches that can be thrown while the sandbox runs; limits and costs have orders of their own."""

@@ -147,6 +147,7 @@ class BridgeRun:
         now = self._clock.now()
         if self._pause_until and now < self._pause_until:
             return False
+        waited_for = self._pause_until
         try:
             async with self._alone:
                 busy = await self._work(now)
@@ -154,7 +155,7 @@ class BridgeRun:
             self._pause(error, now)
             busy = False
         else:
-            if self._pause_until:
+            if waited_for and self._pause_until == waited_for:  # a write that was refused begins another
                 self._resume()
         try:
             await self._report()

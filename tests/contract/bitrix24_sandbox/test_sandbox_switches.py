@@ -10,6 +10,7 @@ ADD = {"fields": {"NAME": "Анна"}}
     ("switches", "error", "old", "new"),
     [
         ({"closed": True}, "PORTAL_DELETED", 500, 403),
+        ({"overloaded": True}, "OVERLOAD_LIMIT", 503, 401),
         ({"rest_by_plan": False}, "ACCESS_DENIED", 403, 401),
         ({"webhook_expired": True}, "INVALID_CREDENTIALS", 403, 401),
         ({"scopes": []}, "insufficient_scope", 403, 401),
