@@ -61,7 +61,7 @@ def _run(modules: list[Module], jobs: int, reasons: dict[Key, str]) -> dict[Muta
 
     with tempfile.TemporaryDirectory() as scratch:
         plugin = workshop.Workshop(modules, jobs, report, Path(scratch))
-        quiet = ["-qq", "-p", "no:cacheprovider", "--capture=no", f"--ignore={TOO_WIDE}"]
+        quiet = ["-qq", *workshop.QUICK, f"--ignore={TOO_WIDE}"]
         ended = pytest.main([*quiet, *TESTS], plugins=[plugin])
     if ended != pytest.ExitCode.OK:
         raise SystemExit(f"the tests could not be run: pytest ended with {ended}")

@@ -1,8 +1,9 @@
 """The warm process: tests are collected once, and each mutant lives and dies in a fork of it.
 
 A mutant inside a function costs the exchange of that function's code and the tests that pass over its line, the quick
-ones first, until one fails. A mutant of a module's own lines (a table, a field's default) is met by a process that has
-not imported the house yet.
+ones first, until one fails. A mutant in a table changes the table where it stands, before all tests of the files that
+use its module. What that does not kill, and what else is a module's own (a field's default, a number), is met by a
+process that has not imported the house yet.
 """
 
 import ast
@@ -30,8 +31,8 @@ SURVIVED, KILLED, BROKEN = 0, 1, 70
 SECONDS, FACTOR = 5.0, 3.0
 """Of processor time: what a mutant may take beyond what its tests take without it, before it counts as caught in a loop."""
 MEMORY = 3 << 30
-REWRITTEN = "ignore::pytest.PytestAssertRewriteWarning"
-"""What pytest says of its plugins where it is started a second time in one process."""
+QUICK = ["-p", "no:cacheprovider", "--capture=no", "--assert=plain", "--tb=native"]
+"""Nobody reads how a test failed, and to say it well takes longer than the test."""
 
 Coverage = dict[str, dict[int, set[int]]]
 """By module and line: the numbers of the tests that pass over it."""
@@ -77,6 +78,7 @@ class Workshop:
         self._report = report
         self._scratch = scratch
         self._took: list[float] = []
+        self._files: list[Path] = []
         self._killers: dict[int, None] = {}
 
     def pytest_configure(self) -> None:
@@ -91,6 +93,7 @@ class Workshop:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         measured = self._measure(session)
         covered, self._took = measured.covered, measured.took
+        self._files = [item.path for item in session.items]
         self._try_out(session)
         gc.freeze()  # a fork shares what the collector does not touch
         running: dict[int, Mutant] = {}
@@ -99,7 +102,7 @@ class Workshop:
                 while len(running) >= self._jobs:
                     self._wait(running)
                 chosen = self._chosen(mutant, covered[module.name])
-                work = self._exchanged if mutant.owner else self._anew
+                work = self._exchanged if mutant.owner else self._of_module
                 seconds = SECONDS + FACTOR * sum(self._took[number] for number in chosen)
                 running[in_fork(work(session, module, mutant, chosen), seconds)] = mutant
         while running:
@@ -128,9 +131,16 @@ class Workshop:
         """The tests that pass over the mutant's lines, or over its module: those that killed others last, then the quick."""
         lines: Iterable[int] = mutant.lines if mutant.owner else covered
         found = set().union(*(covered.get(line, set()) for line in lines))
+        if not mutant.owner:
+            files = {self._files[number] for number in found}
+            found = {number for number, file in enumerate(self._files) if file in files}
         known = [number for number in self._killers if number in found]
-        rest = found - set(known)
-        return [*known, *sorted(rest, key=lambda number: (round(self._took[number], 2), number))]
+        near = self._files[known[0]] if known and not mutant.owner else None
+        rest = sorted(
+            found - set(known),
+            key=lambda number: (self._files[number] != near, round(self._took[number], 2), number),
+        )
+        return [*known, *rest]
 
     def _exchanged(
         self, session: pytest.Session, module: Module, mutant: Mutant, chosen: Sequence[int]
@@ -143,6 +153,22 @@ class Workshop:
                 return SURVIVED
             (self._scratch / str(os.getpid())).write_text(str(chosen[failed]))
             return KILLED
+
+        return work
+
+    def _of_module(
+        self, session: pytest.Session, module: Module, mutant: Mutant, chosen: Sequence[int]
+    ) -> Callable[[], int]:
+        anew = self._anew(session, module, mutant, chosen)
+
+        def work() -> int:
+            mutant.plant()
+            if change_tables(sys.modules[module.name], module, mutant.lines.start):
+                failed = failing(session, [session.items[number] for number in chosen])
+                if failed is not None:
+                    (self._scratch / str(os.getpid())).write_text(str(chosen[failed]))
+                    return KILLED
+            return anew()
 
         return work
 
@@ -159,9 +185,7 @@ class Workshop:
                 if name.startswith(("kreslo", "connectors", "tests.unit", "test_")):
                     del sys.modules[name]
             sys.meta_path.insert(0, Planted(module))
-            ended = pytest.main(
-                ["-x", "-q", "-W", REWRITTEN, "-p", "no:cacheprovider", "--capture=no", *files]
-            )
+            ended = pytest.main(["-x", "-q", *QUICK, *files])
             return SURVIVED if ended == pytest.ExitCode.OK else KILLED
 
         return work
@@ -214,6 +238,24 @@ def exchange(module: types.ModuleType, owner: str, code: types.CodeType) -> None
         found = vars(found)[part] if isinstance(found, type) else getattr(found, part)
     function: Any = found.fget if isinstance(found, property) else getattr(found, "__wrapped__", found)
     function.__code__ = _within(code, owner)
+
+
+def change_tables(module: types.ModuleType, mutated: Module, line: int) -> bool:
+    """Makes the module's tables (dicts) as its tree has them from this line on; whether that changes one."""
+    changed = False
+    made = dict(vars(module))
+    for node in mutated.tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or (node.end_lineno or node.lineno) < line:
+            continue
+        code = compile(ast.fix_missing_locations(ast.Module([node], [])), str(mutated.path), "exec")
+        exec(code, made)  # noqa: S102 - the mutant is code
+    for name, table in vars(module).items():
+        if isinstance(table, dict) and name in made and made[name] is not table and made[name] != table:
+            new = dict(made[name])
+            table.clear()
+            table.update(new)
+            changed = True
+    return changed
 
 
 def _within(code: types.CodeType, owner: str) -> types.CodeType:
