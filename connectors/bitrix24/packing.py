@@ -148,7 +148,10 @@ class Packer:
         return self._operating.fits(method, own or self._least(method))
 
     def _least(self, method: str) -> float:
-        return self._operating.cost(method) * (min(self._waiting, BATCH // 2) - 1)
+        """Never more than a request takes: of what became slow (an add that the gateway cut off) no method would ever
+        have room for so many.
+        """
+        return min(self._operating.cost(method) * (min(self._waiting, BATCH // 2) - 1), REQUEST_SECONDS)
 
     def _count(self, method: str, packed: Packed) -> None:
         packed.seconds[method] = packed.seconds.get(method, 0.0) + self._operating.cost(method)

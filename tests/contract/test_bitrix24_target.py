@@ -1,5 +1,6 @@
 """The Bitrix24 target against its sandbox portal: the contract of all targets, then the portal's own traps."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -334,6 +335,17 @@ async def test_after_a_request_without_an_answer_the_rest_is_not_sent(rig: Targe
     kinds = [one.kind for one in outcomes]
     assert kinds == [OutcomeKind.UNKNOWN] * 25 + [OutcomeKind.TRANSIENT] * 15
     assert outcomes[-1].error is ErrorKind.OUTAGE
+
+
+async def test_after_one_create_that_the_gateway_cut_off_many_go_on(rig: TargetRig) -> None:
+    await rig.fault("504html")
+    contacts = [CreateCard(entity=Entity.CONTACT, key=f"p/{at}", fields={"NAME": "Анна"}) for at in range(11)]
+    (lost,) = await rig.apply(contacts[0])
+    assert lost.kind is OutcomeKind.UNKNOWN
+    # It may have taken a minute, and is taken to cost two: no method ever has room for many such.
+    async with asyncio.timeout(20):
+        outcomes = await rig.apply(*contacts[1:])
+    assert {one.kind for one in outcomes} == {OutcomeKind.CONFIRMED}
 
 
 async def test_a_method_that_has_used_its_time_up_is_parked_and_others_go_on(rig: TargetRig) -> None:
