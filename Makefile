@@ -20,7 +20,7 @@ help:
 	@echo "make simulate SEEDS=200   made-up clinics against faults of all kinds;  SEED=17: that one, told"
 	@echo "make mutants         planted faults, each of which the seeds must find"
 	@echo "make mutation        every line of the decisions and the merging made wrong, one at a time; MODULE=decisions.chains"
-	@echo "make crash KILLS=300  the real process killed at numbered points and at random, in a migration, on a full disk"
+	@echo "make crash KILLS=300  the real process killed at numbered points and at random (hooks, queue, tickets, files), in a migration, on a full disk"
 	@echo "make soak            a big clinic's day: 3,000 changes and 400 hooks; MINUTES=20 CRM=amocrm"
 	@echo "make proofs          the contract suite under every switch"
 	@echo "make bench           what reading costs as a clinic's tables grow, and what an import costs amoCRM"

@@ -114,6 +114,7 @@ class HelixStage(Stage):
     """Kreslo reads a share; 1C's own folder is elsewhere, and `Share` carries its files over."""
 
     source: ClassVar[str] = "helix"
+    title: ClassVar[str] = source
     clinic: ClassVar[SourceSandbox] = helix
     mappings: ClassVar[dict[str, str]] = {"bitrix24": "demo-helix.yaml"}
 

@@ -63,16 +63,21 @@ async def kill_often(
         opened_nursery(folder) as nursery,
         opened_stage(crm, folder, patients=patients, kind=kind) as stage,
     ):
-        lives, at_random = Lives(stage, nursery), 0
-        async with stage.day(speed=speed):
-            for number in range(kills):
-                at_random += not await _one(number, stage, lives, chance)
-                if number % TOLD_EVERY == TOLD_EVERY - 1:
-                    print(f"{stage.source}, {crm}: {number + 1} kills", file=sys.stderr)
-        calm = time.monotonic()
-        status = await settle(stage)
+        lives, at_random, number = Lives(stage, nursery), 0, 0
+        for day in range(1, kind.days + 1):
+            async with stage.day(speed=speed):
+                while number < kills * day // kind.days:
+                    at_point = await _one(number, stage, lives, chance)
+                    if at_point is None:
+                        continue
+                    at_random += not at_point
+                    number += 1
+                    if number % TOLD_EVERY == 0:
+                        print(f"{stage.title}, {crm}: {number} kills", file=sys.stderr)
+            calm = time.monotonic()
+            status = await settle(stage)
         return Toll(
-            source=stage.source,
+            source=stage.title,
             crm=crm,
             aimed=dict(lives.killed.most_common()),
             at_random=at_random,
@@ -91,7 +96,11 @@ async def settle(stage: Stage) -> dict[str, Any]:
     deadline, rest, confirmed = time.monotonic() + SETTLE_SECONDS, 0, -1
     while True:
         assert time.monotonic() < deadline, f"it never settled: {await stage.status()}\n{story(stage)}"
-        assert await life.lasts(0.25), f"the last life ended by itself\n{story(stage)}"
+        lasts = await life.lasts(0.25)
+        if stage.stuck or not lasts:
+            assert await life.ended(signal.SIGTERM) == 0 or await stage.mends(story(stage)), story(stage)
+            stage.stuck = False
+            life = await whole_life(stage)
         status = await stage.status()
         quiet = status is not None and status["settled"] and status["confirmed"] == confirmed
         rest = rest + 1 if quiet else 0
@@ -103,8 +112,8 @@ async def settle(stage: Stage) -> dict[str, Any]:
     return status
 
 
-async def _one(number: int, stage: Stage, lives: Lives, chance: random.Random) -> bool:
-    """One kill; whether it was at a point."""
+async def _one(number: int, stage: Stage, lives: Lives, chance: random.Random) -> bool | None:
+    """One kill; whether it was at a point. None: the life gave up, for a good reason."""
     if number == 0:
         return await _in_the_import(stage, lives, chance)
     if number % WHOLE_EVERY == WHOLE_EVERY - 1:
@@ -120,39 +129,46 @@ async def _in_the_import(stage: Stage, lives: Lives, chance: random.Random) -> b
         assert time.monotonic() < deadline, f"it never wrote anything\n{story(stage)}"
         assert await life.lasts(0.05), f"it ended by itself\n{story(stage)}"
     await life.lasts(chance.random())
-    await _is_killed(life, stage)
+    assert await _is_killed(life, stage), story(stage)
     lives.count()
     return False
 
 
-async def _short(stage: Stage, lives: Lives, chance: random.Random) -> bool:
+async def _short(stage: Stage, lives: Lives, chance: random.Random) -> bool | None:
     """Killed at the point that was struck least, at one of its passages; or, one time in five, at any moment."""
     aim = lives.next_aim(chance) if chance.random() < 0.8 else None
     life = await lives.short(aim)
-    at_point = not await (life.lasts(chance.uniform(0.1, 2.0)) if aim is None else _misses(life, lives))
-    await _is_killed(life, stage)
+    at_point = not await (
+        life.lasts(chance.uniform(0.1, 2.0)) if aim is None else _misses(life, lives, stage)
+    )
+    killed = await _is_killed(life, stage)
     lives.count()
+    if not killed:
+        return None
     if aim:
         (lives.killed if at_point else lives.missed)[aim.point] += 1
     return bool(aim and at_point)
 
 
-async def _misses(life: Life, lives: Lives) -> bool:
+async def _misses(life: Life, lives: Lives, stage: Stage) -> bool:
     """False as soon as it is dead."""
     deadline = time.monotonic() + PATIENCE
     while await life.lasts(0.1):
         seen = lives.seen()
-        if sum(seen[point] for point in ROUNDS) >= CHANCES or time.monotonic() > deadline:
+        if sum(seen[point] for point in ROUNDS) >= CHANCES or time.monotonic() > deadline or stage.stuck:
             return True
     return False
 
 
-async def _whole(stage: Stage, chance: random.Random) -> bool:
+async def _whole(stage: Stage, chance: random.Random) -> bool | None:
     life = await whole_life(stage)
     await life.lasts(chance.uniform(1.0, 4.0))
-    await _is_killed(life, stage)
-    return False
+    return False if await _is_killed(life, stage) else None
 
 
-async def _is_killed(life: Life, stage: Stage) -> None:
-    assert await life.ended() == KILLED, f"it ended by itself\n{story(stage)}"
+async def _is_killed(life: Life, stage: Stage) -> bool:
+    """False where it ended by itself and was right to."""
+    killed = await life.ended() == KILLED
+    assert killed or await stage.mends(story(stage)), f"it ended by itself\n{story(stage)}"
+    stage.stuck = False
+    return killed

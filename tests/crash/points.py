@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +79,22 @@ class Points:
         event.listen(Engine, "before_cursor_execute", executes)
 
     def watch_requests(self) -> None:
-        """What happens to each request on its connection; those that write apart from those that read."""
+        """What happens to each request on its connection; those that write apart from those that read, and those that renew
+        a login, which works once, apart from both.
+        """
         send: Callable[..., Awaitable[httpx.Response]] = httpx.AsyncHTTPTransport.handle_async_request
 
         async def handle(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-            request.extensions = {**request.extensions, "trace": self._on_the_wire}
+            login = request.url.path.startswith("/oauth/")
+            trace = partial(self._on_the_wire, "login" if login else "")
+            request.extensions = {**request.extensions, "trace": trace}
             return await send(transport, request)
 
         httpx.AsyncHTTPTransport.handle_async_request = handle  # type: ignore[method-assign,assignment]
 
-    async def _on_the_wire(self, name: str, _info: dict[str, Any]) -> None:
+    async def _on_the_wire(self, what: str, name: str, _info: dict[str, Any]) -> None:
         if moment := _MOMENTS.get(name):
-            self.passed(f"{'write' if self._sending else 'read'}: {moment}")
+            self.passed(f"{what or ('write' if self._sending else 'read')}: {moment}")
 
 
 def _journal_method() -> str:

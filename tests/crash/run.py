@@ -1,4 +1,5 @@
-"""Kills the real process again and again, with both CRMs and with Helix's files at once: `python -m tests.crash.run --kills 300 --seed 1`.
+"""Kills the real process again and again, in four stages at once: iDent with each CRM, Helix's files, and iDent with its
+tickets over HTTP beside an application that hears staff through Bitrix24's queue. `python -m tests.crash.run --kills 300 --seed 1`; `--only queue` for one of them.
 
 One line of JSON a bridge, then one line for a person; exit code 1 if the oracle found anything.
 """
@@ -14,37 +15,50 @@ import msgspec
 
 from tests.crash.helix_stage import HelixStage
 from tests.crash.killing import Toll, kill_often
+from tests.crash.queue_stage import QueueStage
 from tests.crash.stage import Stage
 
-OF_AMOCRM = 4
-"""One kill in so many goes to the bridge with amoCRM."""
-OF_HELIX = 5
-"""One kill in so many goes to the bridge that reads Helix's files."""
+STAGES: dict[str, tuple[str, type[Stage]]] = {
+    "bitrix24": ("bitrix24", Stage),
+    "amocrm": ("amocrm", Stage),
+    "helix": ("bitrix24", HelixStage),
+    "queue": ("bitrix24", QueueStage),
+}
+"""By name: the CRM, and whose day it is."""
+
+ONE_IN = {"amocrm": 5, "helix": 5, "queue": 4}
+"""One kill in so many; the rest is the first one's."""
 
 
-def shares(kills: int) -> dict[str, int]:
-    """How many kills each CRM has under iDent, and Helix."""
-    amocrm, helix = max(1, kills // OF_AMOCRM), max(1, kills // OF_HELIX)
-    return {"bitrix24": kills - amocrm - helix, "amocrm": amocrm, "helix": helix}
+def shares(kills: int, only: str = "") -> dict[str, int]:
+    """How many kills each stage has."""
+    if only:
+        return {only: kills}
+    others = {name: max(1, kills // each) for name, each in ONE_IN.items()}
+    return {"bitrix24": max(1, kills - sum(others.values())), **others}
 
 
-async def run(kills: int, seed: int) -> list[Toll]:
-    with tempfile.TemporaryDirectory(prefix="kreslo-crash-") as place:
-        parts = []
-        for name, count in shares(kills).items():
-            crm, kind = ("bitrix24", HelixStage) if name == "helix" else (name, Stage)
-            folder = Path(place) / name
-            folder.mkdir()
-            parts.append(kill_often(crm, folder, kills=count, seed=seed, kind=kind))
-        return await asyncio.gather(*parts)
+async def run(kills: int, seed: int, *, only: str = "", place: Path) -> list[Toll]:
+    """`place`: an empty folder."""
+    parts = []
+    for name, count in shares(kills, only).items():
+        crm, kind = STAGES[name]
+        folder = place / name
+        folder.mkdir()
+        parts.append(kill_often(crm, folder, kills=count, seed=seed, kind=kind))
+    return await asyncio.gather(*parts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill the real process at numbered points and at random")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=sorted(STAGES), default="", help="one stage")
+    parser.add_argument("--keep", type=Path, help="an empty folder; what the stages leave stays there")
     asked = parser.parse_args()
-    tolls = asyncio.run(run(asked.kills, asked.seed))
+    with tempfile.TemporaryDirectory(prefix="kreslo-crash-") as place:
+        told = run(asked.kills, asked.seed, only=asked.only, place=asked.keep or Path(place))
+        tolls = asyncio.run(told)
     points: Counter[str] = Counter()
     for toll in tolls:
         points.update(toll.aimed)

@@ -12,7 +12,7 @@ import random
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from connectors.ident.sandbox import sandbox as ident
 from kreslo.cli.setup import set_up
 from kreslo.connectors.contract import Seams, target_connector
 from kreslo.connectors.model import Entity
-from kreslo.connectors.sandboxes import SourceSandbox
+from kreslo.connectors.sandboxes import Census, SourceSandbox
 from kreslo.connectors.seams import SystemClock, system_chance
 from kreslo.mapping.load import load, resolve
 from kreslo.sandbox.audit import Audit, audit, rules_of
@@ -63,12 +63,17 @@ _LOOK_EVERY = 50  # edits after which staff look anew which contacts there are
 
 class Stage:
     """`mapping`, `environment`, `state`, `port`: what `kreslo run` is told. `edits`: what staff wrote, by contact.
-    `source`, `clinic`, `mappings`: whose day it is, and by CRM the demo's mapping for it.
+    `source`, `clinic`, `mappings`: whose day it is, and by CRM the demo's mapping for it. `title`: what a toll calls it. `days`: so many, and between
+    two of them nobody acts until all is told. `switches`: of the CRM's sandbox, besides its limits. `stuck`: the life
+    that runs will get no further by itself and is to be ended.
     """
 
     source: ClassVar[str] = "ident"
+    title: ClassVar[str] = source
     clinic: ClassVar[SourceSandbox] = ident
     mappings: ClassVar[dict[str, str]] = _MAPPING
+    days: ClassVar[int] = 1
+    switches: ClassVar[dict[str, float]] = {}
 
     def __init__(
         self, name: str, folder: Path, url: str, crm: SandboxCrm, http: httpx.AsyncClient, *, wide: bool
@@ -84,6 +89,7 @@ class Stage:
         self.began = datetime.now(UTC)
         self.edits: dict[str, str] = {}
         self.hooks = 0
+        self.stuck = False
         self._crm = crm
         self._http = http
         self._key_fields: dict[Entity, str] = {}
@@ -109,12 +115,7 @@ class Stage:
         self.clinic.create(self.database, seed=SEED, now=self.began, patients=patients)
         for lead in self.clinic.leads(self.database, seed=SEED, now=self.began)[:30]:
             await self._crm.put_lead(lead)
-        here = f"http://127.0.0.1:{self.port}"
-        options = self._options
-        if "%s" in options:
-            options %= (here, self.folder.as_posix())
-        text = (MAPPINGS / self.mapping.name).read_text(encoding="utf-8")
-        self.mapping.write_text(text.replace(f"{{connector: {self.crm_name},", options), encoding="utf-8")
+        await self.write_mapping()
         mapping = load(self.mapping, environ=self.environment)
         await set_up(mapping, dry_run=False)
         target = build_target(mapping, Seams(clock=SystemClock(), chance=system_chance()))
@@ -136,10 +137,36 @@ class Stage:
         )
         campaigns = (each.messages for each in self._rules.campaigns)
         for stage in sorted(self._rules.messages.union(*campaigns)):
-            await self._control("POST", "robots", {"stage": stage})
+            await self.control("POST", "robots", {"stage": stage})
+        await self.hook(bridge.name)
+
+    async def write_mapping(self) -> None:
+        """The demo's, with the options of this stage."""
+        options = self._options
+        if "%s" in options:
+            options %= (self.address, self.folder.as_posix())
+        text = (MAPPINGS / self.mapping.name).read_text(encoding="utf-8")
+        self.mapping.write_text(text.replace(f"{{connector: {self.crm_name},", options), encoding="utf-8")
+
+    async def hook(self, bridge: str) -> None:
+        """The CRM tells Kreslo what staff do. In amoCRM `kreslo setup` has seen to that."""
         if self.crm_name == "bitrix24":
-            hook = {"url": f"{here}/hooks/{bridge.name}/{TOKEN}", "token": TOKEN, "events": _EVENTS}
-            await self._control("POST", "hooks", hook)
+            hook = {"url": f"{self.address}/hooks/{bridge}/{TOKEN}", "token": TOKEN, "events": _EVENTS}
+            await self.control("POST", "hooks", hook)
+
+    @property
+    def address(self) -> str:
+        """Kreslo's."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def mends(self, story: str) -> bool:
+        """What made a life end by itself, if that was the world's fault; `story`: what it said last."""
+        return False
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Whoever asks Kreslo by day and in calm alike: nobody here."""
+        yield
 
     @asynccontextmanager
     async def day(self, *, speed: float, edits_every: float = 0.3) -> AsyncIterator[None]:
@@ -176,12 +203,12 @@ class Stage:
                 await self._edit(self._chance.choice(contacts), f"job {self._chance.randrange(10**6)}")
                 if told is None or told.done():
                     # Whoever is told lets the CRM wait; staff do not.
-                    told = telling.create_task(self._control("GET", "hooks"))
+                    told = telling.create_task(self.control("GET", "hooks"))
 
     async def _contacts(self, every: float) -> list[str]:
         """Those that Kreslo has made by now, as soon as there are any."""
         while True:
-            found = [card.id for card in await self._cards() if card.entity is Entity.CONTACT and card.key]
+            found = [card.id for card in await self.cards() if card.entity is Entity.CONTACT and card.key]
             if found:
                 return found
             await asyncio.sleep(every)
@@ -189,14 +216,14 @@ class Stage:
     async def _edit(self, contact: str, title: str) -> None:
         order = {"entity": "contact", "id": int(contact), "fields": {_STAFFS_FIELD[self.crm_name]: title}}
         self.edits.pop(contact, None)  # cancelled in the middle, nobody knows what stands there
-        await self._control("POST", "staff/edit", order)
+        await self.control("POST", "staff/edit", order)
         self.edits[contact] = title
         self.hooks += 1
 
     async def status(self) -> dict[str, Any] | None:
         """What the bridge says of itself; None where nobody answers."""
         try:
-            answer = await self._http.get(f"http://127.0.0.1:{self.port}/status", timeout=30)
+            answer = await self._http.get(f"{self.address}/status", timeout=30)
         except httpx.TransportError:
             return None
         return dict(answer.json()["bridges"][0])
@@ -204,13 +231,19 @@ class Stage:
     async def stats(self) -> dict[str, Any]:
         return await self._crm.stats()
 
+    def deleted(self) -> Collection[str]:
+        """Keys of visits whose cards staff have deleted: none of them may come back."""
+        return ()
+
     async def violations(self) -> list[str]:
         """Every breach of the promise that stands in the CRM now; the clinic must be at rest. Empty is right."""
-        found, cards = self.audited(await self._cards(), datetime.now(UTC))
-        told = [str(each) for each in found.violations]
-        if found.chains != found.cards:
-            told.append(f"{found.chains} visits and {found.cards} visit cards")
-        state = await self._control("GET", "state?only=messages,contacts,deals")
+        deleted = self.deleted()
+        found, cards = self.audited(await self.cards(), datetime.now(UTC))
+        gone = self._last_of(deleted)
+        told = [str(each) for each in found.violations if each.rule != "missing" or each.about not in gone]
+        if found.chains != found.cards + len(deleted):
+            told.append(f"{found.chains} visits, {found.cards} visit cards and {len(deleted)} deleted")
+        state = await self.control("GET", "state?only=messages,contacts,deals")
         told += self._messages(state["messages"], cards)
         for row in state["contacts"]:
             wanted = self.edits.get(str(row["id"]))
@@ -219,19 +252,28 @@ class Stage:
                 told.append(f"contact {row['id']}: staff wrote {wanted!r}, there stands {shown!r}")
         return told
 
-    def audited(self, cards: list[SeenCard], now: datetime) -> tuple[Audit, list[SeenCard]]:
+    def _last_of(self, keys: Collection[str]) -> set[str]:
+        """The last visit of each chain in which one of the visits stands: the audit speaks of a chain by that."""
+        prefix = f"{self.source}/appointment/"
+        return {
+            prefix + chain.ids[-1]
+            for chain in self.census(datetime.now(UTC)).chains
+            if any(prefix + each in keys for each in chain.ids)
+        }
+
+    def census(self, now: datetime) -> Census:
+        """What the clinic's database says of the mapping's horizon."""
         past, future = self._horizon.past, self._horizon.future
-        before, after = (
-            Moment(at, self.clinic.census(self.database, now=at, past=past, future=future))
-            for at in (self.began, now)
-        )
+        return self.clinic.census(self.database, now=now, past=past, future=future)
+
+    def audited(self, cards: list[SeenCard], now: datetime) -> tuple[Audit, list[SeenCard]]:
+        before, after = (Moment(at, self.census(at)) for at in (self.began, now))
         return audit(cards, self._rules, before=before, after=after), cards
 
     def _messages(self, messages: list[dict[str, Any]], cards: list[SeenCard]) -> list[str]:
         """A card enters a message stage at most once for each time that its visit had; a campaign's, once."""
-        past, future = self._horizon.past, self._horizon.future
-        census = self.clinic.census(self.database, now=datetime.now(UTC), past=past, future=future)
-        times = {member: len(chain.ids) for chain in census.chains for member in chain.ids}
+        chains = self.census(datetime.now(UTC)).chains
+        times = {member: len(chain.ids) for chain in chains for member in chain.ids}
         deals = [card for card in cards if card.entity is Entity.DEAL and not campaign_of(card, self._rules)]
         visits = {card.id: card.key.rpartition("/")[2] for card in deals}
         sent = Counter((str(row["deal"]), row["stage"]) for row in messages)
@@ -241,10 +283,10 @@ class Stage:
             if count > times.get(visits.get(deal, ""), 1)
         ]
 
-    async def _cards(self) -> list[SeenCard]:
+    async def cards(self) -> list[SeenCard]:
         return await self._crm.cards(self._key_fields, me=self._me)
 
-    async def _control(self, verb: str, path: str, body: Any = None) -> Any:
+    async def control(self, verb: str, path: str, body: Any = None) -> Any:
         answer = await self._http.request(verb, f"{self.url}/_control/{path}", json=body)
         assert answer.is_success, answer.text
         return answer.json()
@@ -261,7 +303,7 @@ async def opened_stage(
     crm_name: str, folder: Path, *, patients: int, wide: bool = True, kind: type[Stage] = Stage
 ) -> AsyncIterator[Stage]:
     """`wide`: the CRM lets nearly everything through; else it has its real limits. `kind`: whose day it is."""
-    log, switches = folder / "sandbox.log", _SWITCHES[crm_name] if wide else {}
+    log, switches = folder / "sandbox.log", {**(_SWITCHES[crm_name] if wide else {}), **kind.switches}
     async with (
         sandbox_process(crm_name, port=0, log=log, switches=switches) as url,
         SandboxCrm(url) as crm,
@@ -269,4 +311,5 @@ async def opened_stage(
     ):
         stage = kind(crm_name, folder, url, crm, http, wide=wide)
         await stage.prepare(patients)
-        yield stage
+        async with stage.watched():
+            yield stage
