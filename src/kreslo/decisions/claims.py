@@ -21,7 +21,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     card: Card
     booked_at: datetime
-    ours: bool = False
+    ours: bool
     others: tuple[Card, ...] = ()
 
 

@@ -82,7 +82,7 @@ def contact_refs(
     shared = identity.standing is Standing.SHARED
     refs = [CardRef(target_id=identity.target_id) if shared else CardRef(key=identity.key)]
     parent = _representative(case, patient, bridge, now)
-    if parent and parent.id in case.family_cards:
+    if parent:
         target_id = case.family_cards[parent.id]
         key = RecordRef(RecordKind.PATIENT, parent.id).key(bridge.source_id)
         refs.insert(0, CardRef(target_id=target_id) if target_id else CardRef(key=key))

@@ -11,7 +11,7 @@ from kreslo.decisions.asking import Asker, answer_to, deleted_question
 from kreslo.decisions.campaigns import campaign_cards, campaigns_of
 from kreslo.decisions.case import Case, Facts, Role
 from kreslo.decisions.chains import chains_of
-from kreslo.decisions.claims import Claim, claims_of, entered_at
+from kreslo.decisions.claims import Claim, claims_of, entered_at, is_ours
 from kreslo.decisions.contact_cards import (
     contact_card,
     contact_refs,
@@ -210,7 +210,9 @@ def _unwritten(carded: Sequence[Visit], plan: AppointmentPlan, asker: Asker) -> 
         if own is None or own.gone or plan.claim is None or visits.lead_is_written(own, plan):
             continue
         for card in asker.ask(ById(plan.claim.entity, own.claimed_lead)):
-            claims[visit.chain.first.id] = Claim(card=card, booked_at=entered_at(visit.chain))
+            claims[visit.chain.first.id] = Claim(
+                card=card, booked_at=entered_at(visit.chain), ours=is_ours(card, asker)
+            )
     return claims
 
 

@@ -20,8 +20,8 @@ def holdings(chains: Sequence[Chain], case: Case, bridge: Bridge) -> dict[str, t
         for number, chain in enumerate(chains)
         for position, member in enumerate(chain.members)
     }
-    held: dict[str, list[tuple[tuple[bool, bool, int, int], OwnCard]]] = {}
-    for age, card in enumerate(case.cards):
+    held: dict[str, list[tuple[tuple[bool, bool, int], OwnCard]]] = {}
+    for card in case.cards:  # the older first
         if card.role is not Role.VISIT:
             continue
         linked = [places[key] for key in card.members if key in places]
@@ -30,7 +30,7 @@ def holdings(chains: Sequence[Chain], case: Case, bridge: Bridge) -> dict[str, t
             continue
         number = home[0]
         position = min(place for chain, place in (*linked, home) if chain == number)
-        rank = (card.closed, card.gone, position, age)
+        rank = (card.closed, card.gone, position)
         held.setdefault(chains[number].first.id, []).append((rank, card))
     return {
         first: tuple(card for _, card in sorted(cards, key=lambda each: each[0]))

@@ -13,7 +13,7 @@ from kreslo.decisions.desired import DesiredCard, NoteWish, StageWish
 from kreslo.decisions.texts import text
 from kreslo.decisions.visit import Visit
 from kreslo.decisions.visits import when_of
-from kreslo.mapping.model import Bridge, ClaimPlan, Phase
+from kreslo.mapping.model import Bridge, ClaimPlan, EnquiryPlan, Phase
 from kreslo.records import Patient
 
 
@@ -44,7 +44,7 @@ def later_leads(
     phones = tuple(phone.e164 for phone in patient.phones)
     ahead = sorted(
         (visit for visit in carded if visit.ahead and visit.last.starts_at > now),
-        key=lambda visit: (visit.last.starts_at, visit.last.id),
+        key=lambda visit: visit.last.starts_at,
     )
     set_aside = [_second(card, bridge) for claim in claims.values() for card in claim.others]
     mine = [card for card in case.cards if plan and card.entity is plan.entity and card.target_id]
@@ -66,9 +66,9 @@ def later_leads(
             late[taker.chain.first.id] = Claim(card=card, booked_at=entered_at(taker.chain), ours=ours)
             continue
         about = ahead[0] if ahead else taker
-        in_funnel = bridge.enquiry and card.stage and card.stage.funnel == bridge.enquiry.funnel
-        if about and in_funnel and not ours:
-            set_aside.append(_already_booked(card, about, bridge))
+        enquiry = bridge.enquiry
+        if enquiry and card.stage and card.stage.funnel == enquiry.funnel and about and not ours:
+            set_aside.append(_already_booked(card, about, enquiry, bridge))
     return Later(late=late, cards=tuple(set_aside))
 
 
@@ -88,8 +88,8 @@ def _taker(card: Card, carded: Sequence[Visit], late: dict[str, Claim], plan: Cl
         if not free or visit.last.cancelled_at or visit.chain.first.id in late or card.created_at is None:
             continue
         gap = card.created_at - entered_at(visit.chain)
-        before = gap < timedelta(0) and card.stage in plan.stages
-        if (before or gap >= timedelta(0)) and -plan.within <= gap <= plan.late:
+        here = gap >= timedelta(0) or card.stage in plan.stages
+        if here and -plan.within <= gap <= plan.late:
             return visit
     return None
 
@@ -100,8 +100,8 @@ def _second(card: Card, bridge: Bridge) -> DesiredCard:
     return _watched(card, note, None)
 
 
-def _already_booked(card: Card, visit: Visit, bridge: Bridge) -> DesiredCard:
-    rule = bridge.enquiry.already_booked if bridge.enquiry else None
+def _already_booked(card: Card, visit: Visit, enquiry: EnquiryPlan, bridge: Bridge) -> DesiredCard:
+    rule = enquiry.already_booked
     note = NoteWish(
         marker=f"late:{card.id}", text=text(bridge.language, "late_lead", when=when_of(visit, bridge))
     )

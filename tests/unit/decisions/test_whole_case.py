@@ -131,6 +131,7 @@ def test_an_expression_of_a_visit_sees_the_patient_too() -> None:
 # --- children and grown-ups -------------------------------------------------------------------------------------------
 
 FAMILY = FamilyPlan(by="phone", phone_on_child=False)
+BY_NAME = FamilyPlan(by="guardian", phone_on_child=False)
 BARE_FAMILY = FamilyPlan(by="phone", phone_on_child=True)
 PHONE_RULE = FieldRule(code="PHONE", title="Т", type=FieldType.PHONE, value=Expression("patient.phones"))
 MOTHER = make_patient("2", name="Анна", birth_date=date(1985, 3, 3))
@@ -138,7 +139,8 @@ CHILD = make_patient(name="Пётр", surname="Иванов", birth_date=date(20
 
 
 def families(family: FamilyPlan | None = FAMILY, scope: str = "horizon") -> Bridge:
-    plan = ContactPlan(fields=(PHONE_RULE,), family=family, scope=scope)  # type: ignore[arg-type]
+    fields = (field("NAME", "patient.name"), PHONE_RULE)
+    plan = ContactPlan(fields=fields, family=family, scope=scope)  # type: ignore[arg-type]
     return make_bridge(contact=plan)
 
 
@@ -177,6 +179,8 @@ def test_messages_reach_the_adult(
     assert contact is not None
     assert only_visit(desired).contacts == contacts
     assert bool(contact.fields["PHONE"].value) is phone
+    assert contact.fields["PHONE"].title == "Т"
+    assert contact.fields["NAME"].value == "Пётр"
 
 
 WANTED: list[tuple[str, Patient, tuple[Patient, ...], tuple[OwnCard, ...], Bridge, bool]] = [
@@ -186,6 +190,7 @@ WANTED: list[tuple[str, Patient, tuple[Patient, ...], tuple[OwnCard, ...], Bridg
     ("merged away, with a contact", msgspec.structs.replace(MOTHER, merged_into="9"), (), (own_contact(),), families(), True),
     ("a child's mother", MOTHER, (msgspec.structs.replace(CHILD, id="9"),), (), families(), True),
     ("a child's mother, no family in the mapping", MOTHER, (msgspec.structs.replace(CHILD, id="9"),), (), families(None), False),
+    ("a child's mother of the same name", MOTHER, (msgspec.structs.replace(MOTHER, id="9", guardian="Иванова Анна"),), (), families(BY_NAME), True),
     ("a grown-up's mother", MOTHER, (msgspec.structs.replace(MOTHER, id="9"),), (), families(), False),
     ("the second's mother", MOTHER, (msgspec.structs.replace(CHILD, id="8", birth_date=None), msgspec.structs.replace(CHILD, id="9")), (), families(), True),
     ("the child's brother", CHILD, (msgspec.structs.replace(CHILD, id="9"), MOTHER), (), families(), False),

@@ -48,6 +48,7 @@ def card(number: str, *members: str, target: str = "", **changes: bool) -> OwnCa
 
 ONE = [Chain((make_appointment("1"), make_appointment("2")))]
 TWO = [Chain((make_appointment("1"),)), Chain((make_appointment("2"),))]
+PAIRS = [Chain((make_appointment("0"), make_appointment("1"))), Chain((make_appointment("3"),))]
 HELD: list[tuple[str, list[Chain], list[OwnCard], dict[str, list[str]]]] = [
     ("one", ONE, [card("1")], {"1": ["71"]}),
     ("two: that of the earlier member", ONE, [card("2"), card("1")], {"1": ["71", "72"]}),
@@ -56,6 +57,7 @@ HELD: list[tuple[str, list[Chain], list[OwnCard], dict[str, list[str]]]] = [
     ("an open one before a superseded one", ONE, [card("1", closed=True), card("2")], {"1": ["72", "71"]}),
     ("a deleted one before a superseded one", ONE, [card("1", closed=True), card("2", gone=True)], {"1": ["72", "71"]}),
     ("the earlier by its members", ONE, [card("2"), card("2", "1", "2", target="70")], {"1": ["70", "72"]}),
+    ("by its members in this chain only", PAIRS, [card("1", "4"), card("1", "3", "1", target="70")], {"0": ["71", "70"]}),
     ("made for a record out of sight", ONE, [card("9", "9", "2")], {"1": ["79"]}),
     ("by the earliest of its members", TWO, [card("9", "2", "1")], {"1": ["79"]}),
     ("by its own record before its members", TWO, [card("2", "1", "2")], {"2": ["72"]}),
