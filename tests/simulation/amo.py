@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import httpx
@@ -28,6 +29,8 @@ KEY_FIELD = "KRESLO_KEY"
 MOST_A_SECOND = 7
 SETTINGS = sandbox.settings("http://127.0.0.1:1")
 _KINDS = (Kind.CONTACT, Kind.LEAD)
+LAGS = (2.0, 2.0, 25.0, 120.0, 5400.0)
+"""Seconds after which the search knows of a card. Kreslo is told 30 (`index_lag`): what is not found then may be there."""
 _OWN_FIELD = "COMMENTS"
 """Staff's own, which no mapping names."""
 
@@ -138,6 +141,10 @@ class AmoCrm:
                 contacts=view.contacts,
             )
         )
+
+    def vary(self, chance: Random) -> str:
+        lag = self.account.switches.search_lag = chance.choice(LAGS)
+        return f"CRM: the search learns of a card {lag:.0f} s later" if lag > LAGS[0] else ""
 
     def block(self, kind: str) -> None:
         account, forever = self.account, 10**9

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from random import Random
 from typing import Any
 
 import httpx
@@ -129,6 +130,10 @@ class BitrixCrm:
                 contacts=tuple(str(link.contact_id) for link in card.contacts),
             )
         )
+
+    def vary(self, chance: Random) -> str:
+        """Nothing: its lists and its search by phone know of a card at once."""
+        return ""
 
     def block(self, kind: str) -> None:
         switches = self.portal.switches

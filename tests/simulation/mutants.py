@@ -146,6 +146,19 @@ def probe_too_early(patch: Patch) -> None:
         "settle",
         lambda self, *args, **more: settle(self, *args, **{**more, "settle_seconds": 0.0}),
     )
+    trust_the_clock(patch)
+
+
+def trust_the_clock(patch: Patch) -> None:
+    """How long a request may still be at work is told by the wall clock alone, which may be set right meanwhile."""
+    probe = delivering.Deliverer.probe
+
+    async def at_once(self: Any) -> int:
+        self._probe_from = 0.0
+        self._probes_from.clear()
+        return await probe(self)
+
+    patch.setattr(delivering.Deliverer, "probe", at_once)
 
 
 def lose_the_filtered(patch: Patch) -> None:
@@ -197,6 +210,7 @@ MUTANTS: tuple[Plant, ...] = (
     act_on_an_empty_answer,
     forget_what_was_being_sent,
     probe_too_early,
+    trust_the_clock,
     lose_the_filtered,
     say_it_again,
     be_deaf,

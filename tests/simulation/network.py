@@ -19,7 +19,8 @@ _BLACKOUT = 0.3
 
 
 class Network(httpx.AsyncBaseTransport):
-    """`rate`: how often a request meets a fault; `down_until`: nobody answers before that monotonic instant. `trace`: a
+    """`rate`: how often a request meets a fault; `down_until`: nobody answers before that monotonic instant. `when_late`:
+    called once, when a request is first left under way. `trace`: a
     digest of all that was said and when; `writes`: requests that could change something; `most_a_second`: requests
     that were sent within one.
     """
@@ -42,6 +43,7 @@ class Network(httpx.AsyncBaseTransport):
         self._blocks = blocks
         self._tell = tell
         self.rate = 0.0
+        self.when_late: Callable[[], None] | None = None
         self.down_until = 0.0
         self.trace = hashlib.sha256()
         self.requests = 0
@@ -112,6 +114,9 @@ class Network(httpx.AsyncBaseTransport):
         return str(self._chance.choices(kinds, weights)[0])
 
     def _late(self, request: httpx.Request, body: bytes) -> None:
+        if self.when_late is not None:
+            self.when_late, called = None, self.when_late
+            called()
         again = httpx.Request(request.method, request.url, headers=request.headers, content=body)
 
         async def deliver() -> None:

@@ -197,8 +197,10 @@ def _stages(before: Stand | None, between: Between, rules: Rules) -> set[str]:
         allowed |= told
         if before is not None:
             allowed.add(before.stage)
-    if speaks and before is not None and (between.moved or before.phase in ENDS):
-        allowed |= {quiet, before.stage} - {""}  # its message for this time may have gone out already
+    ended = {_stage(each, rules) for each in between.phases if each in ENDS}
+    if speaks and before is not None and (between.moved or before.phase in ENDS or ended):
+        # Its message for this time may have gone out already: it waits where none does, or stays at the end where it was.
+        allowed |= ({quiet, before.stage} | (set() if quiet else ended)) - {""}
     if between.drags:
         return allowed | set(between.drags) | told | ({before.stage} if before else set())
     if before is None:

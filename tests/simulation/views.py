@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from random import Random
 from typing import Any, Protocol
 
 import httpx
@@ -66,6 +67,10 @@ class Crm(Protocol):
 
     def excess(self, most_a_second: int) -> str:
         """In which way the CRM's limits were exceeded, "" if they were not. `most_a_second`: of requests that we sent."""
+        ...
+
+    def vary(self, chance: Random) -> str:
+        """Take on what differs from one account to another; in words, "" where there is nothing to say."""
         ...
 
     def block(self, kind: str) -> None: ...

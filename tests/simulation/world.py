@@ -80,6 +80,8 @@ class World:
     async def live(self, logs: LogBook) -> Verdict:
         ready = await prepared(self.rules, self.folder)
         self.crm = ready.crm(self.clock, self.rules)
+        if different := self.crm.vary(self.chance):
+            self.tell(different)
         self.mis = Mis(self.clock)
         self.crashes = Crashes(self.chance, self.tell)
         inner = httpx.ASGITransport(self.crm.app())
@@ -134,7 +136,11 @@ class World:
             self.clock.plan(self.chance.uniform(10, 90000), self._block)
         if self.chance.random() < 0.2:
             wrong_by = self.chance.choice((-90.0, 40.0, 300.0))
-            self.clock.plan(self.chance.uniform(100, 80000), lambda: self._jump(wrong_by))
+            if self.chance.random() < 0.5:
+                self.clock.plan(self.chance.uniform(100, 80000), lambda: self._jump(wrong_by))
+            else:  # while nobody knows what became of a request
+                soon = self.chance.uniform(0.5, 20)
+                self.network.when_late = lambda: self.clock.plan(soon, lambda: self._jump(wrong_by))
 
     def _outage(self) -> None:
         if not self.source.failing:

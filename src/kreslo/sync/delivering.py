@@ -44,6 +44,10 @@ class Deliverer:
         self._chance = chance
         self._threads = threads
         self._unsettled: list[Outcome] = []
+        # A clock that is set right must not cut short how long a request may still be at work: beside the due times of
+        # the journal there are instants of the steady clock. What an earlier process sent has the whole time before it.
+        self._probe_from = clock.monotonic() + target.settle_seconds
+        self._probes_from: dict[str, float] = {}
 
     async def send(self) -> list[Outcome]:
         """Sends one batch of what is ready. An empty answer means that nothing is. Raises OutageError where the journal
@@ -75,6 +79,12 @@ class Deliverer:
 
     async def _settle(self, outcomes: list[Outcome]) -> None:
         self._unsettled += outcomes
+        steady = self._clock.monotonic() + self._target.settle_seconds
+        self._probes_from |= {
+            each.intent: steady
+            for each in outcomes
+            if each.kind is OutcomeKind.UNKNOWN or (each.kind is OutcomeKind.CONFIRMED and not each.target_id)
+        }
         await self._threads.run(
             self._journal.settle,
             self._unsettled,
@@ -98,7 +108,11 @@ class Deliverer:
     async def probe(self) -> int:
         """Asks the CRM what became of intents without an answer. Raises what `Target.find` raises."""
         now = self._clock.now()
+        steady = self._clock.monotonic()
+        if steady < self._probe_from:
+            return 0
         unknown = await self._threads.run(self._journal.unknowns, now, self._target.batch_size)
+        unknown = [each for each in unknown if self._probes_from.get(each.id, steady) <= steady]
         if not unknown:
             return 0
         lookups = {intent.id: _questions(intent) for intent in unknown}
@@ -116,6 +130,8 @@ class Deliverer:
         applied_count = sum(bool(each.applied) for each in probed)
         log.info("probed", intents=len(probed), applied=applied_count)
         await self._threads.run(self._journal.resolve, probed, self._clock.now())
+        for intent in unknown:
+            self._probes_from.pop(intent.id, None)
         return len(unknown)
 
     def _verdict(self, intent: Intent, answers: list[tuple[Card, ...]]) -> tuple[bool, str]:

@@ -132,6 +132,47 @@ async def test_an_update_without_an_answer_was_applied_if_the_card_is_as_it_leav
 ) -> None:
     # Else a stage of our own would be taken for staff's when the next decision goes back on it (simulated seed 109).
     journal, chance = Doubtful(UPDATE), None
-    deliverer = Deliverer(journal, Crm(*cards), HandClock(), chance, InPlace())  # type: ignore[arg-type]
+    clock = HandClock()
+    deliverer = Deliverer(journal, Crm(*cards), clock, chance, InPlace())  # type: ignore[arg-type]
+    clock.advance(75)
     assert await deliverer.probe() == 1
     assert journal.resolved == [verdict]
+
+
+class Unanswered(LockedOnce):
+    """A journal that, by a clock which was set right meanwhile, has everything due at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.locked = False
+
+    def unknowns(self, _now: datetime, _limit: int) -> list[Intent]:
+        return [INTENT]
+
+    def resolve(self, probed: Sequence[Probed], _now: datetime) -> None:
+        self.settled.append([each.intent for each in probed])
+
+
+async def test_a_clock_that_is_set_right_does_not_make_kreslo_look_while_the_request_may_be_at_work() -> None:
+    # The look would find nothing, the card would be sent again, and then the first request would make it.
+    class Silent(Crm):
+        async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
+            return [Outcome(intent=each.intent, kind=OutcomeKind.UNKNOWN) for each in changes]
+
+    journal, clock, chance = Unanswered(), HandClock(), None
+    deliverer = Deliverer(journal, Silent(), clock, chance, InPlace())  # type: ignore[arg-type]
+    clock.advance(100)
+    await deliverer.send()
+    clock.advance(74)
+    assert await deliverer.probe() == 0
+    clock.advance(1)
+    assert await deliverer.probe() == 1
+
+
+async def test_a_new_process_gives_what_an_earlier_one_sent_its_whole_time() -> None:
+    journal, clock, chance = Unanswered(), HandClock(), None
+    deliverer = Deliverer(journal, Crm(), clock, chance, InPlace())  # type: ignore[arg-type]
+    clock.advance(74)
+    assert await deliverer.probe() == 0
+    clock.advance(1)
+    assert await deliverer.probe() == 1
