@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from kreslo.connectors.model import Change, CreateCard, Entity
+from kreslo.sync.drift import DriftKind
 from tests.scenario.crms import CRMS, CrmWorld
 from tests.scenario.world import visit
 
@@ -189,3 +191,20 @@ def _explained(world: Live, key: str) -> tuple[str, ...]:
     assert world.run
     said = world.run.journal.explain(key)
     return said.rules if said else ()
+
+
+async def test_where_only_campaigns_make_deals_a_deal_that_nobody_wanted_is_found(world: Live) -> None:
+    """Cards of campaigns bear keys of ours too: the comparison walks them."""
+    before, _, after = world.mapping.read_text(encoding="utf-8").partition("appointment:\n")
+    checkup = "  checkup:\n" + after.partition("  checkup:\n")[2]
+    checkup = checkup.replace("    unless: next_visit != null\n", "").replace(
+        '      - {stage: "Записался", when: next_visit != null, semantic: won}\n', ""
+    )
+    world.mapping.write_text(f"{before}campaigns:\n{checkup}", encoding="utf-8")
+    await world.began()
+    assert world.run
+    foreign = CreateCard(entity=Entity.DEAL, key="ident/checkup/777", fields={"TITLE": "Чужой"})
+    await world.run.target.apply([Change("other", foreign)])
+    world.clock.advance(60)
+    compared = await world.run.compare_now(heal=False, sure=False)
+    assert [(drift.kind, drift.card) for drift in compared.drift] == [(DriftKind.EXTRA, "ident/checkup/777")]
