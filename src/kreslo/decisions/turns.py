@@ -50,7 +50,7 @@ def turns_of(
     case: Case, visits: Sequence[Visit], completed: Sequence[Appointment], bridge: Bridge, now: datetime
 ) -> list[Turn]:
     """All turns of all campaigns, past ones too. `visits`: every chain; `completed`: visits that took place, by time."""
-    last = completed[-1].id if completed else ""
+    last = completed[-1].id if completed else None
     found = []
     for plan in bridge.campaigns:
         if plan.on in ENTRY_OCCASIONS:
@@ -125,7 +125,7 @@ def _of_entry(entry: Entry, plan: CampaignPlan, bridge: Bridge, now: datetime) -
 
 
 def _of_visits(
-    visits: Sequence[Visit], last: str, plan: CampaignPlan, rules: AppointmentPlan, bridge: Bridge
+    visits: Sequence[Visit], last: str | None, plan: CampaignPlan, rules: AppointmentPlan, bridge: Bridge
 ) -> Iterator[Turn]:
     for visit in visits:
         occasion = _occasion(visit, plan.on, last, rules)
@@ -143,7 +143,7 @@ def _of_visits(
         )
 
 
-def _occasion(visit: Visit, on: Occasion, last: str, rules: AppointmentPlan) -> datetime | None:
+def _occasion(visit: Visit, on: Occasion, last: str | None, rules: AppointmentPlan) -> datetime | None:
     """When the fact was, None where it is not a fact (any more) or the MIS does not say when."""
     record, phase = visit.last, visit.phase
     match on:

@@ -25,9 +25,9 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     twins: tuple[OwnCard, ...]
     scope: dict[str, Any]
     wake_at: datetime | None
-    vanished: bool = False
-    confirmation: str = ""
-    void: str = ""
+    vanished: bool
+    confirmation: str
+    void: str
     said: frozenset[str] = frozenset()
 
     @property

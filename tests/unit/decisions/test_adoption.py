@@ -128,6 +128,7 @@ def test_what_a_person_said_of_a_visits_card(
     )
     desired = Crm(*cards, owners=owners).decide(case)
     assert [take for key, take in taken(desired) if key == KEY] == expected
+    assert not [card for card in desired.cards if card.close], "what a person chose is not closed"
 
 
 # --- adopt: -----------------------------------------------------------------------------------------------------------

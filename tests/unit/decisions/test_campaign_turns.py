@@ -146,6 +146,9 @@ def visit(phase: Phase, record: Appointment) -> Visit:
         twins=(),
         scope={"id": record.id},
         wake_at=None,
+        vanished=False,
+        confirmation="",
+        void="",
     )
 
 

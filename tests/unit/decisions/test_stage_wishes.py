@@ -207,6 +207,9 @@ def test_the_stage_of_a_visit(row: Row) -> None:
         twins=(),
         scope={},
         wake_at=None,
+        vanished=False,
+        confirmation="",
+        void="",
         said=frozenset(row.said),
     )
     base = own.base if own else None
@@ -239,6 +242,9 @@ def test_a_stage_is_entered_for_a_time_by_the_minute() -> None:
         twins=(),
         scope={},
         wake_at=None,
+        vanished=False,
+        confirmation="",
+        void="",
         said=frozenset({SAID_T}),
     )
     wish = stage_wish(visit, SPEAKING, None, moved=False, may_message=True, now=NOW + timedelta(hours=1))
