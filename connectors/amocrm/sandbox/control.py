@@ -17,7 +17,7 @@ from connectors.amocrm.sandbox.state import card_state, state_of
 from connectors.amocrm.sandbox.tokens import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, token
 from kreslo.connectors.sandboxing.control import WrongOrderError, advance, body, lead_of, routes
 from kreslo.connectors.sandboxing.counting import RequestCount
-from kreslo.connectors.sandboxing.faults import Fault
+from kreslo.connectors.sandboxing.faults import fault_acts
 
 
 class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -74,9 +74,7 @@ def control_routes(account: Account) -> list[BaseRoute]:
             ("POST", "clock", control.clock),
             ("POST", "leads", control.lead),
             ("POST", "staff/{action}", control.staff),
-            ("GET", "faults", control.faults),
-            ("POST", "faults", control.add_faults),
-            ("DELETE", "faults", control.clear_faults),
+            *fault_acts(account.faults),
             ("POST", "robots", control.add_robot),
             ("DELETE", "robots", control.clear_robots),
             ("POST", "tokens", control.tokens),
@@ -129,19 +127,6 @@ class _Control:
         order = await body(request, Order)
         card = staff.act(self._account, request.path_params["action"], order)
         return None if card is None else card_state(self._account, card)
-
-    async def faults(self, _: Request) -> list[Fault]:
-        return self._account.faults.waiting()
-
-    async def add_faults(self, request: Request) -> list[Fault]:
-        asked = await body(request, Fault | list[Fault])  # type: ignore[arg-type]
-        for fault in asked if isinstance(asked, list) else [asked]:
-            self._account.faults.add(fault)
-        return self._account.faults.waiting()
-
-    async def clear_faults(self, request: Request) -> list[Fault]:
-        self._account.faults.clear()
-        return await self.faults(request)
 
     async def add_robot(self, request: Request) -> dict[str, int]:
         asked = await body(request, RobotOrder)

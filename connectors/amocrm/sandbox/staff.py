@@ -18,6 +18,7 @@ from connectors.amocrm.sandbox.problems import Errors
 from connectors.amocrm.sandbox.values import Custom
 from connectors.amocrm.sandbox.writing import Author, Draft
 from kreslo.connectors.sandboxing.control import WrongOrderError
+from kreslo.connectors.sandboxing.staffing import StaffOrder, acted
 
 _REPLIES = {"да": "Подтвердил по смс", "нет": "Отменил по смс"}
 _OWN = {
@@ -27,21 +28,12 @@ _OWN = {
 }  # fmt: skip
 
 
-class Order(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One act. `entity`: contact, company, deal (amoCRM's lead) or task. `fields`: by code, id or title; phones and
-    e-mails as lists of texts, which are added. `into`: the survivor of a merge. `answer`: a client's reply, or the
-    result of a task.
+class Order(StaffOrder, kw_only=True, forbid_unknown_fields=True):
+    """`entity`: contact, company, deal (amoCRM's lead) or task. Fields are named by id too; phones and e-mails are added.
+    `answer`: a client's reply, or the result of a task.
     """
 
-    entity: str = "deal"
-    id: int = 0
     user_id: int = ADMINISTRATOR
-    stage: str = ""
-    funnel: str = ""
-    fields: dict[str, Any] = {}
-    contact_ids: list[int] | None = None
-    into: int = 0
-    answer: str = ""
 
 
 def act(account: Account, action: str, order: Order) -> Card | None:
@@ -57,11 +49,7 @@ def act(account: Account, action: str, order: Order) -> Card | None:
         "accept": _accept,
         "decline": _decline,
     }
-    if action not in acts:
-        raise WrongOrderError(f"no action {action!r}; there are {', '.join(acts)}")
-    if order.user_id not in account.people:
-        raise WrongOrderError(f"no user {order.user_id}; there are {', '.join(map(str, account.people))}")
-    return acts[action](account, order)
+    return acted(account, acts, action, order, account.people)
 
 
 def kind_of(word: str) -> Kind:

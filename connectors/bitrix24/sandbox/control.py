@@ -17,8 +17,8 @@ from connectors.bitrix24.sandbox.staff import Order
 from connectors.bitrix24.sandbox.state import card_state, state_of
 from connectors.bitrix24.sandbox.switches import TURNED, turn
 from kreslo.connectors.errors import ConfigurationError
-from kreslo.connectors.sandboxing.control import Act, WrongOrderError, advance, body, lead_of, routes
-from kreslo.connectors.sandboxing.faults import Fault
+from kreslo.connectors.sandboxing.control import WrongOrderError, advance, body, lead_of, routes
+from kreslo.connectors.sandboxing.faults import fault_acts
 
 
 class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -50,26 +50,25 @@ class HookOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def control_routes(portal: Portal) -> list[BaseRoute]:
     control = _Control(portal)
-    acts: list[tuple[str, str, Act]] = [
-        ("GET", "state", control.state),
-        ("GET", "stats", control.stats),
-        ("DELETE", "stats", control.clear_stats),
-        ("POST", "limits", control.limits),
-        ("POST", "costs", control.costs),
-        ("POST", "clock", control.clock),
-        ("POST", "leads", control.lead),
-        ("POST", "staff/{action}", control.staff),
-        ("GET", "faults", control.faults),
-        ("POST", "faults", control.add_faults),
-        ("DELETE", "faults", control.clear_faults),
-        ("POST", "robots", control.add_robot),
-        ("DELETE", "robots", control.clear_robots),
-        ("GET", "hooks", control.hooks),
-        ("POST", "hooks", control.add_hook),
-        ("POST", "install", control.install),
-        ("POST", "switches", control.switches),
-    ]
-    return routes(acts)
+    return routes(
+        [
+            ("GET", "state", control.state),
+            ("GET", "stats", control.stats),
+            ("DELETE", "stats", control.clear_stats),
+            ("POST", "limits", control.limits),
+            ("POST", "costs", control.costs),
+            ("POST", "clock", control.clock),
+            ("POST", "leads", control.lead),
+            ("POST", "staff/{action}", control.staff),
+            *fault_acts(portal.faults),
+            ("POST", "robots", control.add_robot),
+            ("DELETE", "robots", control.clear_robots),
+            ("GET", "hooks", control.hooks),
+            ("POST", "hooks", control.add_hook),
+            ("POST", "install", control.install),
+            ("POST", "switches", control.switches),
+        ]
+    )
 
 
 class _Control:
@@ -113,19 +112,6 @@ class _Control:
         order = await body(request, Order)
         card = staff.act(self._portal, request.path_params["action"], order)
         return None if card is None else card_state(self._portal, card)
-
-    async def faults(self, _: Request) -> list[Fault]:
-        return self._portal.faults.waiting()
-
-    async def add_faults(self, request: Request) -> list[Fault]:
-        asked = await body(request, Fault | list[Fault])  # type: ignore[arg-type]
-        for fault in asked if isinstance(asked, list) else [asked]:
-            self._portal.faults.add(fault)
-        return self._portal.faults.waiting()
-
-    async def clear_faults(self, request: Request) -> list[Fault]:
-        self._portal.faults.clear()
-        return await self.faults(request)
 
     async def add_robot(self, request: Request) -> dict[str, int]:
         asked = await body(request, RobotOrder)

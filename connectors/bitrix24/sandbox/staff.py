@@ -15,25 +15,16 @@ from connectors.bitrix24.sandbox.merging import merge_cards
 from connectors.bitrix24.sandbox.portal import Portal
 from kreslo.connectors.sandboxing import php
 from kreslo.connectors.sandboxing.control import WrongOrderError
+from kreslo.connectors.sandboxing.staffing import StaffOrder, acted
 
 _REPLIES = {"да": "Подтвердил по смс", "нет": "Отменил по смс"}
 _ADMINISTRATOR = 3
 
 
-class Order(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One act. `entity`: contact, deal or lead. `fields`: by code or by title; phones and e-mails as lists of texts
-    (added) or of the portal's own rows. `into`: the survivor of a merge.
-    """
+class Order(StaffOrder, kw_only=True, forbid_unknown_fields=True):
+    """`entity`: contact, deal or lead. Phones and e-mails as lists of texts (added) or of the portal's own rows."""
 
-    entity: str = "deal"
-    id: int = 0
     user_id: int = _ADMINISTRATOR
-    stage: str = ""
-    funnel: str = ""
-    fields: dict[str, Any] = {}
-    contact_ids: list[int] | None = None
-    into: int = 0
-    answer: str = ""
 
 
 def act(portal: Portal, action: str, order: Order) -> Card | None:
@@ -46,11 +37,7 @@ def act(portal: Portal, action: str, order: Order) -> Card | None:
         "merge": _merge,
         "reply": _reply,
     }
-    if action not in acts:
-        raise WrongOrderError(f"no action {action!r}; there are {', '.join(acts)}")
-    if order.user_id not in portal.people:
-        raise WrongOrderError(f"no user {order.user_id}; there are {', '.join(map(str, portal.people))}")
-    return acts[action](portal, order)
+    return acted(portal, acts, action, order, portal.people)
 
 
 def kind_of(word: str) -> Kind:

@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
+from starlette.requests import Request
 
-from kreslo.connectors.sandboxing.control import WrongOrderError
+from kreslo.connectors.sandboxing.control import Act, WrongOrderError, body
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -62,3 +63,22 @@ class Faults:
 
 def _fits(pattern: str) -> Callable[[str], bool]:
     return lambda name: name == pattern or fnmatchcase(name, pattern)
+
+
+def fault_acts(faults: Faults) -> list[tuple[str, str, Act]]:
+    """What every sandbox answers of its faults: those that still wait, more of them, none."""
+
+    async def waiting(_: Request) -> list[Fault]:
+        return faults.waiting()
+
+    async def add(request: Request) -> list[Fault]:
+        asked = await body(request, Fault | list[Fault])  # type: ignore[arg-type]
+        for fault in asked if isinstance(asked, list) else [asked]:
+            faults.add(fault)
+        return faults.waiting()
+
+    async def clear(_: Request) -> list[Fault]:
+        faults.clear()
+        return faults.waiting()
+
+    return [("GET", "faults", waiting), ("POST", "faults", add), ("DELETE", "faults", clear)]
