@@ -1,5 +1,6 @@
 """DESIGN 7, field modes: the three-way merge of one field."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -172,6 +173,7 @@ def test_of_several_values_only_ours_are_ours(
 DIFFERS: list[tuple[Value, Value, bool, bool]] = [
     ("a", "a", False, False),
     ("a", "b", False, True),
+    (Decimal("7.5"), Decimal("7.50"), False, False),  # one sum of money
     ("a", None, False, True),
     (None, "a", False, True),
     (None, "a", True, False),  # `never_clear`
