@@ -7,6 +7,7 @@ process that has not imported the house yet.
 """
 
 import ast
+import contextlib
 import gc
 import importlib
 import importlib.abc
@@ -163,7 +164,11 @@ class Workshop:
 
         def work() -> int:
             mutant.plant()
-            if change_tables(sys.modules[module.name], module, mutant.lines.start):
+            changed = False
+            with contextlib.suppress(TypeError, ValueError, LookupError, NameError):
+                # Where the table cannot be made at all, the import below fails.
+                changed = change_tables(sys.modules[module.name], module, mutant.lines.start)
+            if changed:
                 failed = failing(session, [session.items[number] for number in chosen])
                 if failed is not None:
                     (self._scratch / str(os.getpid())).write_text(str(chosen[failed]))

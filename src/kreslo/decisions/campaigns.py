@@ -67,13 +67,10 @@ def campaigns_of(
         wakes += _wakes(turn, now)
         known = {**scope, **turn.scope}
         rule = _rule(turn, known, now)
-        reason = _why_not_kept(own) if own else _why_no_card(turn, rule, patient, known, now)
-        if (
-            not reason
-            and own is None
-            and any(abs(turn.time - at) < turn.plan.pause for at in given[turn.plan.name])
-        ):
-            reason = "no card, the patient had one of this campaign within its `pause:`"
+        if own:
+            reason = _why_not_kept(own)
+        else:
+            reason = _why_no_card(turn, rule, patient, known, now) or _too_soon(turn, given[turn.plan.name])
         if reason:
             rules.append(f"{turn.name}: {reason}")
             continue
@@ -138,8 +135,7 @@ def _stands(card: OwnCard) -> bool:
 
 def _over(turn: Turn, own: OwnCard, bridge: Bridge, now: datetime) -> bool:
     """Its story has ended: the card stands on a stage that closes it, or nothing can come any more."""
-    stands = own.base.stage if own.base else None
-    if stands is not None and stands in bridge.terminal:
+    if own.base and own.base.stage in bridge.terminal:
         return True
     longest = max(rule.after for rule in turn.plan.stages)
     known = max(turn.time, turn.turns_at or turn.time)
@@ -171,6 +167,12 @@ def _why_no_card(
     if quiet_until(now, plan, turn.zone) > now:
         return "waits for the end of the quiet hours"
     return "no card, none of its stages holds" if rule is None else ""
+
+
+def _too_soon(turn: Turn, given: Sequence[datetime]) -> str:
+    """`given`: the times of this campaign's cards."""
+    near = any(abs(turn.time - at) < turn.plan.pause for at in given)
+    return "no card, the patient had one of this campaign within its `pause:`" if near else ""
 
 
 def _found(turn: Turn, bridge: Bridge, asker: Asker) -> Card | None:
@@ -206,13 +208,13 @@ def _rule(turn: Turn, scope: dict[str, Any], now: datetime) -> CampaignStage | N
 def _stage(due: Due, *, may_message: bool, now: datetime) -> StageWish:
     """A card moves up the list only: what was answered or has ended is not asked again."""
     plan, rule, base = due.turn.plan, due.rule, due.own.base if due.own else None
-    stays = StageWish(stage=None, initial=(rule or plan.stages[-1]).stage)
+    stays = StageWish(stage=None, initial=plan.stages[-1].stage)
     if rule is None or (_taken_over(due) and (rule.message or rule.after or rule is plan.stages[-1])):
         return stays
     if base is not None and plan.stages.index(rule) > _place(plan, base):
         return stays
     entered = base is None or base.stage != rule.stage
-    if rule.message and entered and not (may_message and _speaks_now(due.turn, rule, base, now)):
+    if rule.message and entered and not (may_message and _speaks_now(due.turn, rule, now)):
         return stays
     return StageWish(
         stage=rule.stage,
@@ -236,9 +238,8 @@ def _place(plan: CampaignPlan, base: Base) -> int:
     return min(places, default=len(plan.stages))
 
 
-def _speaks_now(turn: Turn, rule: CampaignStage, base: Base | None, now: datetime) -> bool:
+def _speaks_now(turn: Turn, rule: CampaignStage, now: datetime) -> bool:
     """Whether this is an hour to write at, and what the clock has brought is not long past."""
     if quiet_until(now, turn.plan, turn.zone) > now:
         return False
-    late = bool(rule.after) and now >= turn.time + rule.after + turn.plan.late
-    return base is None or not late
+    return not rule.after or now < turn.time + rule.after + turn.plan.late

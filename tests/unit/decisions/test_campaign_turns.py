@@ -10,7 +10,7 @@ import pytest
 from kreslo.connectors.model import Card, Entity, FieldType, StageRef
 from kreslo.decisions.asking import Asker
 from kreslo.decisions.campaigns import campaigns_of
-from kreslo.decisions.case import Base, Case, Facts, OwnCard, Role
+from kreslo.decisions.case import Answer, Base, Case, Facts, OwnCard, Role
 from kreslo.decisions.chains import Chain
 from kreslo.decisions.desired import CardRef, Cause, Desired, DesiredCard, FieldWish, StageWish
 from kreslo.decisions.turns import quiet_until, time_of, turns_of, unlisted
@@ -306,6 +306,9 @@ STANDS: list[tuple[str, tuple[CampaignStage, ...], OwnCard | None, timedelta, di
     ("found, a message is not said", LIFE, own(None), HOUR, {}, STAYS, Cause.MIS, ""),
     ("found, the clock moves nothing", LIFE, own(None), DAY, {}, STAYS, Cause.MIS, ""),
     ("found, the first stage is where it began", (SILENT,), own(None), HOUR, {}, STAYS, Cause.MIS, ""),
+    ("found, a message on the way is not said", (rule("B", message=True), SILENT), own(None), HOUR, {}, STAYS, Cause.MIS, ""),
+    ("a message that a fact brought is said whenever", (rule("B", message=True), SILENT), own("SILENT"), 2 * DAY, {}, "B", Cause.MIS, "nps:10:B"),
+    ("on a stage of two rules, the higher counts", (rule("S", "false"), rule("T"), rule("S")), own("S"), HOUR, {}, STAYS, Cause.MIS, ""),
     ("not sent yet", (SILENT,), own(None, target_id="", busy=True), HOUR, {}, "SILENT", Cause.MIS, ""),
     ("a message is not wanted", (rule("B", message=True), SILENT), own("SILENT"), HOUR, {"messages_refused": True}, STAYS, Cause.MIS, ""),
     ("a message that stands is not entered", (ASK,), own(), HOUR, {"messages_refused": True}, "ASK", Cause.MIS, "nps:10:ASK"),
@@ -493,6 +496,49 @@ def test_the_pause_between_two_cards(card: OwnCard, later: timedelta, number: in
             "campaign nps, appointment 11: no card, the patient had one of this campaign within its `pause:`"
         )
         assert line in told(desired)
+
+
+def test_of_two_visits_within_the_pause_the_earlier_has_the_card() -> None:
+    """By the time of the visits, in whatever order they were booked."""
+    plan = bridge_of(campaign(pause=3 * DAY))
+    later = done("11", ENDED + HOUR, created_at=at("01.11 10:00"))
+    assert [card.key for card in invited(decided(ENDED + 2 * HOUR, done(), later, bridge=plan))] == [KEY]
+
+
+def test_a_pause_takes_no_card_away() -> None:
+    """It is for cards to come; what stands goes on."""
+    cards = (own(), own(key="ident/nps/11", target_id="89"))
+    desired = decided(
+        ENDED + HOUR,
+        done(),
+        done("11", ENDED + HOUR),
+        bridge=bridge_of(campaign(pause=3 * DAY)),
+        cards=cards,
+    )
+    assert [card.key for card in invited(desired)] == [KEY, "ident/nps/11"]
+
+
+def test_a_card_whose_story_has_ended_does_not_end_the_next() -> None:
+    """Each visit has its own."""
+    desired = decided(ENDED + 2 * HOUR, done(), done("11", ENDED + HOUR), cards=(own("DONE"),))
+    assert [card.key for card in invited(desired)] == ["ident/nps/11"]
+
+
+def test_one_card_without_a_contact_does_not_hold_the_other() -> None:
+    """What is to come waits for a contact, what stands goes on."""
+    desired = Crm().decide(
+        make_case(done(), done("11", ENDED + HOUR), cards=(own(key="ident/nps/11"),)),
+        ENDED + 2 * HOUR,
+        bridge_of(contact=None),
+    )
+    assert [card.key for card in invited(desired)] == ["ident/nps/11"]
+
+
+def test_whom_a_person_left_without_a_contact_is_not_waited_for() -> None:
+    """`explain` says of whom a person is asked, and who has none."""
+    never = (Answer(question="contact:1", choice="never"),)
+    desired = Crm().decide(make_case(done(), answers=never), ENDED, bridge_of())
+    assert told(desired) == ["campaign nps, appointment 10: no card yet, the patient has no contact"]
 
 
 def test_the_clock_wakes_for_each_thing_that_it_may_change() -> None:
