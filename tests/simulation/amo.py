@@ -18,6 +18,7 @@ from connectors.amocrm.sandbox.cards import Card, Kind
 from connectors.amocrm.sandbox.fields import Field
 from connectors.amocrm.sandbox.people import INTEGRATION_USER
 from connectors.amocrm.sandbox.staff import Order
+from connectors.amocrm.sandbox.tokens import CLIENT_SECRET
 from kreslo.connectors.sandboxes import Lead
 from kreslo.connectors.sandboxing.faults import Fault
 from kreslo.connectors.seams import Clock
@@ -38,7 +39,7 @@ _OWN_FIELD = "COMMENTS"
 class AmoCrm:
     """See `Crm`. A deal in the visits' funnel is a visit's, any other an enquiry's."""
 
-    struck = (
+    struck: tuple[tuple[str, int], ...] = (
         ("refused", 3),
         ("before", 3),
         ("after", 6),
@@ -55,13 +56,15 @@ class AmoCrm:
     latest = 28.0
     blocks = ("closed", "unpaid", WRITES_ONLY, "login", "rights")
     cannot = frozenset({"relink"})
-    secrets = (SETTINGS["token"],)
+    secrets = (SETTINGS["token"], CLIENT_SECRET)
 
     def __init__(self, account: Account, rules: Rules) -> None:
         self.account = account
         self.faults = account.faults
         self.messages: list[Message] = []
         account.messages = _Messages(self)
+        if rules.login == "oauth":
+            self.struck = (*self.struck, ("stale", 3))
         for phase in rules.messages:
             account.robots.append(Robot(stage=rules.stages[phase], funnel=FUNNEL))
         for stage in POLL_HOURS if rules.polls else ():
@@ -159,6 +162,12 @@ class AmoCrm:
         self.account.limits.unblock()
         self.account.unpaid.until = 0.0
         self.faults.clear()
+
+    def expire(self) -> None:
+        self.account.tokens.expire(self.account.clock.now().timestamp())
+
+    def new_secret(self) -> str:
+        return self.account.tokens.code(self.account.clock.now().timestamp())
 
     # --- what people do -----------------------------------------------------------------------------------------
 

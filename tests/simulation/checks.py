@@ -436,7 +436,7 @@ def _accounted(world: "World") -> Iterator[Violation]:
         if ref.kind is RecordKind.ENQUIRY:
             continue
         if ref in world.mis.broken:
-            if ref.key("ident") not in parked:
+            if not world.source.names_row(ref, parked):
                 yield Violation(
                     "every record accounted for", f"{ref.kind} {ref.id} is unreadable and not parked"
                 )

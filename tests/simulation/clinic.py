@@ -199,6 +199,10 @@ class IdentClinic:
         finally:
             await reading.close()
 
+    def names_row(self, ref: RecordRef, parked: Collection[str]) -> bool:
+        """Whether the row of this record is among what is `parked`."""
+        return ref.key(self.id) in parked
+
     def shut(self) -> None:
         self.tables.close()
 

@@ -12,7 +12,7 @@ from connectors.bitrix24.sandbox import sandbox, staff
 from connectors.bitrix24.sandbox.app import build_app
 from connectors.bitrix24.sandbox.arrivals import arrive
 from connectors.bitrix24.sandbox.cards import Card, Kind
-from connectors.bitrix24.sandbox.oauth import TECHNICAL_USER
+from connectors.bitrix24.sandbox.oauth import CLIENT_SECRET, TECHNICAL_USER
 from connectors.bitrix24.sandbox.portal import Portal, Robot
 from connectors.bitrix24.sandbox.staff import Order
 from kreslo.connectors.sandboxes import Lead
@@ -28,7 +28,7 @@ WEBHOOK = sandbox.settings("http://127.0.0.1:1")["webhook"]
 class BitrixCrm:
     """See `Crm`."""
 
-    struck = (
+    struck: tuple[tuple[str, int], ...] = (
         ("refused", 3),
         ("before", 3),
         ("after", 6),
@@ -45,11 +45,12 @@ class BitrixCrm:
     """A portal cuts a request off at 60 seconds: what it has not done by then it never does."""
     blocks: tuple[str, ...] = ("closed", "overload", "no subscription", "no scope", "login")
     cannot: frozenset[str] = frozenset()
-    secrets = ("s4ndb0xkreslo0code",)
+    secrets = ("s4ndb0xkreslo0code", CLIENT_SECRET)
 
     def __init__(self, portal: Portal, rules: Rules) -> None:
         self.portal = portal
         if rules.login == "app":
+            self.struck = (*self.struck, ("stale", 3))
             self.blocks = tuple(kind for kind in self.blocks if kind != "login")  # it has no webhook
         self._scopes = portal.switches.scopes
         self.faults = portal.faults
@@ -145,6 +146,13 @@ class BitrixCrm:
 
     def unblock(self) -> None:
         self.block("")
+
+    def expire(self) -> None:
+        self.portal.tokens.expire()
+
+    def new_secret(self) -> str:
+        made: str = self.portal.tokens.install("http://127.0.0.1:1")["auth"]["refresh_token"]
+        return made
 
     # --- what people do -----------------------------------------------------------------------------------------
 

@@ -9,9 +9,13 @@ from random import Random
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 from sqlalchemy import Engine as SqlEngine
 
 from connectors.amocrm.sandbox import sandbox as amocrm_sandbox
+from connectors.amocrm.sandbox.tokens import CLIENT_ID as AMO_CLIENT_ID
+from connectors.amocrm.sandbox.tokens import CLIENT_SECRET as AMO_CLIENT_SECRET
+from connectors.amocrm.sandbox.tokens import REDIRECT_URI
 from connectors.bitrix24.sandbox import sandbox as bitrix24_sandbox
 from connectors.bitrix24.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from kreslo.connectors.contract import Seams, Source, Target, target_connector
@@ -37,23 +41,36 @@ KEY = b"simulation" + b"0" * 22
 
 _BASE = "http://127.0.0.1:1"
 _WEBHOOK = 'webhook: "${SIM_WEBHOOK}"'
+_TOKEN = 'token: "${SIM_TOKEN}"'
+_OAUTH = (
+    f'oauth: {{client_id: "{AMO_CLIENT_ID}", client_secret: "{AMO_CLIENT_SECRET}", redirect_uri: "{REDIRECT_URI}", '
+    'tokens: "${SIM_STATE}/tokens", code: "${SIM_REFRESH}"}'
+)
 _APP = (
     f'app: {{portal: "{_BASE}", oauth: "{_BASE}", client_id: "{CLIENT_ID}", client_secret: "{CLIENT_SECRET}", '
     'refresh_token: "${SIM_REFRESH}", key: "${SIM_KEY}", tokens: "${SIM_STATE}/tokens"}'
 )
+_LOGINS = {"key": ("", ""), "app": (_WEBHOOK, _APP), "oauth": (_TOKEN, _OAUTH)}
 
 
 class Prepared:
     """What is the same in all worlds of one mapping: made once, then copied."""
 
     def __init__(
-        self, mapping: MappingFile, bridge: Bridge, state: Any, journal: bytes, tokens: bytes = b""
+        self,
+        mapping: MappingFile,
+        bridge: Bridge,
+        state: Any,
+        journal: bytes,
+        tokens: bytes = b"",
+        login: str = "key",
     ) -> None:
         self.mapping = mapping
         self.bridge = bridge
         self.journal = journal
         self.tokens = tokens
         self._state = state
+        self._login = login
         self._connector = target_connector(mapping.target.connector)
         self._options = self._connector.options.model_validate(mapping.target.options)
 
@@ -62,8 +79,18 @@ class Prepared:
         made: Crm = (AmoCrm if rules.target == "amocrm" else BitrixCrm).copied(self._state, clock, rules)
         return made
 
-    def target(self, seams: Seams) -> Target:
-        return self._connector.build(self._options, seams)
+    def target(self, seams: Seams, secret: str = "") -> Target:
+        """`secret`: what a person has written into the settings since; an application's new installation, or a new code
+        of an integration.
+        """
+        options: Any = self._options
+        if secret and self._login == "app":
+            app = options.app.model_copy(update={"refresh_token": SecretStr(secret)})
+            options = options.model_copy(update={"app": app})
+        elif secret:
+            oauth = options.oauth.model_copy(update={"code": SecretStr(secret)})
+            options = options.model_copy(update={"oauth": oauth})
+        return self._connector.build(options, seams)
 
 
 _prepared: dict[str, Prepared] = {}
@@ -74,11 +101,10 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
         clock = WorldClock()
         sandbox = amocrm_sandbox if rules.target == "amocrm" else bitrix24_sandbox
         app: Any = sandbox.build(SandboxPlan(clock=clock, switches={}))
-        by_queue = rules.login == "app"
         tokens = folder / "tokens"
         tokens.unlink(missing_ok=True)
         mapping = load_text(
-            rules.text().replace(_WEBHOOK, _APP) if by_queue else rules.text(),
+            rules.text().replace(*_LOGINS[rules.login]),
             f"{rules.name}.yaml",
             environ={
                 "SIM_CLINIC": "sqlite:///clinic.db",
@@ -87,9 +113,7 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
                 "SIM_TOKEN": SETTINGS["token"],
                 "SIM_STATE": str(folder),
                 "SIM_KEY": base64.urlsafe_b64encode(KEY).decode(),
-                "SIM_REFRESH": app.state.portal.tokens.install(_BASE)["auth"]["refresh_token"]
-                if by_queue
-                else "",
+                "SIM_REFRESH": _secret(app, clock, rules),
             },
         )
         seams = Seams(clock=clock, chance=Random(1), transport=httpx.ASGITransport(app))
@@ -101,9 +125,20 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
         path = folder / "empty.db"
         path.unlink(missing_ok=True)
         Journal.open(f"sqlite:///{path}", key=KEY).close()
-        kept = tokens.read_bytes() if by_queue else b""
-        _prepared[rules.name] = Prepared(mapping, bridge, state, path.read_bytes(), kept)
+        kept = tokens.read_bytes() if tokens.exists() else b""
+        _prepared[rules.name] = Prepared(mapping, bridge, state, path.read_bytes(), kept, rules.login)
     return _prepared[rules.name]
+
+
+def _secret(app: Any, clock: WorldClock, rules: Rules) -> str:
+    """What Kreslo is let in with the first time."""
+    match rules.login:
+        case "app":
+            return str(app.state.portal.tokens.install(_BASE)["auth"]["refresh_token"])
+        case "oauth":
+            return str(app.state.account.tokens.code(clock.now().timestamp()))
+        case _:
+            return ""
 
 
 @lru_cache(maxsize=8)
@@ -130,6 +165,8 @@ class Engine:
         calls: JournalCalls,
     ) -> None:
         self._ready = ready
+        self._folder = folder
+        self._login = ""
         self._source = source
         self._seams = Seams(clock=clock, chance=chance, transport=network)
         self._calls = calls
@@ -149,7 +186,7 @@ class Engine:
         """Raises KresloError where the CRM or the journal is away, and Crash."""
         whole = Journal(_engine(self._path), parse(f"sqlite:///{self._path}"), Box(KEY))
         lock = whole.lock(self._ready.mapping.name, "simulation")
-        target: Any = self._ready.target(self._seams)
+        target: Any = self._ready.target(self._seams, self._login)
         source = self._source()
         try:
             await target.catalog()
@@ -183,6 +220,21 @@ class Engine:
 
         target.events = events
         self._whole, self._lock, self.run = whole, lock, run
+
+    async def login_anew(self, secret: str) -> None:
+        """A person stops the process and writes a new secret into its settings; a file with tokens that are spent goes."""
+        await self.drop()
+        self._login = secret
+        (self._folder / "tokens").unlink(missing_ok=True)
+
+    async def ask_beside(self, network: httpx.AsyncBaseTransport) -> None:
+        """What another bridge to the same CRM, with the same tokens, asks. Raises KresloError."""
+        seams = Seams(clock=self._seams.clock, chance=self._seams.chance, transport=network)
+        other = self._ready.target(seams, self._login)
+        try:
+            await other.catalog()
+        finally:
+            await other.close()
 
     async def drop(self) -> None:
         """The process is gone, with all that it held in memory."""

@@ -1,11 +1,11 @@
-"""A made-up MIS that drops files, read by the real Helix source: snapshots of patients and of visits, written slowly,
-twice, late, cut off, or not at all while the share is away.
+"""A made-up MIS that drops files, read by the real Helix source: snapshots of patients, of visits and of enquiries, written
+slowly, twice, late, cut off, or not at all while the share is away.
 """
 
 import csv
 import io
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ from connectors.helix.source import HelixSource
 from kreslo.connectors.contract import Batch, Seams
 from kreslo.connectors.model import Problem
 from kreslo.connectors.seams import Clock
-from kreslo.records import Appointment, Patient, Record, RecordKind, RecordRef
+from kreslo.records import Appointment, Enquiry, Patient, Record, RecordKind, RecordRef, ref_of
 from tests.simulation.mis import Mis
 
 SETTLE = 10.0
@@ -29,6 +29,7 @@ _VISITS = (
     *("Код записи", "Код пациента", "Дата и время", "Длительность", "Код врача", "Врач", "Специальность"),
     *("Статус", "Причина отмены", "Сумма", "Дата создания"),
 )
+_ENQUIRIES = ("Код обращения", "Дата обращения", "Телефон", "ФИО")
 
 
 class HelixClinic:
@@ -69,6 +70,12 @@ class HelixClinic:
                         "absent": "gone",
                         "max_drop": 1,
                     },
+                    "enquiries": {
+                        "row": "enquiry",
+                        "files": "enquiries*.csv",
+                        "mode": "snapshot",
+                        "columns": {"appointment_id": ["Код обращения"]},
+                    },
                 },
             }
         )
@@ -95,9 +102,9 @@ class HelixClinic:
     # --- 1C's side ----------------------------------------------------------------------------------------------
 
     def _drop(self) -> None:
-        """Writes both files as the clinic stands now, one way or another, and plans the next time."""
+        """Writes all files as the clinic stands now, one way or another, and plans the next time."""
         now = self._mis.clock.monotonic()
-        tables = {"patients": self._patients(), "visits": self._visits()}
+        tables = {"patients": self._patients(), "visits": self._visits(), "enquiries": self._enquiries()}
         trouble = self._chance.random() if self.failing else 1.0
         slowly = 4.0 if trouble < 0.3 else 0.0
         for name, text in tables.items():
@@ -144,6 +151,11 @@ class HelixClinic:
         seen = (each for each in self._seen() if isinstance(each, Appointment))
         return _table(_VISITS, (self._visit(each) for each in seen))
 
+    def _enquiries(self) -> str:
+        seen = (each for each in self._seen() if isinstance(each, Enquiry))
+        rows = ((each.id, self._local(each.created_at), each.phones[0].e164, each.name) for each in seen)
+        return _table(_ENQUIRIES, rows)
+
     def _seen(self) -> list[Record]:
         now = self._mis.clock.monotonic()
         refs = dict.fromkeys(version.ref for version in self._mis.log)
@@ -165,7 +177,7 @@ class HelixClinic:
         return (
             visit.id,
             visit.patient_id,
-            self._local(visit.starts_at),
+            "не время" if ref_of(visit) in self._mis.broken else self._local(visit.starts_at),
             "30",
             doctor.id if doctor else "",
             doctor.name if doctor else "",
@@ -209,6 +221,14 @@ class HelixClinic:
             first_look <= until and as_of <= second_look for as_of, until in self._written
         ):
             self.complete_from = max(self.complete_from, standing[-1])
+
+    def names_row(self, ref: RecordRef, parked: Collection[str]) -> bool:
+        """Whether the row of this record is among what is `parked`. A row that cannot be read has no number of its own: it
+        is called by its file and its line.
+        """
+        seen = [each for each in self._seen() if isinstance(each, Appointment)]
+        line = next(number for number, each in enumerate(seen, start=2) if ref_of(each) == ref)
+        return any(f"/visits/visits{copy}.csv:{line}" in about for copy in ("", "_copy") for about in parked)
 
     def shut(self) -> None:
         """Nothing is held."""

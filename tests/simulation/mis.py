@@ -1,6 +1,6 @@
 """A made-up MIS: records that change, and a Source that reads them as badly as a real one may be read."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from random import Random
 
@@ -158,6 +158,10 @@ class SimSource:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+    def names_row(self, ref: RecordRef, parked: Collection[str]) -> bool:
+        """Whether the row of this record is among what is `parked`."""
+        return ref.key(self.id) in parked
 
     def shut(self) -> None:
         """Nothing is held."""

@@ -12,6 +12,7 @@ from tests.simulation.blocks import Blocks
 from tests.simulation.clock import WorldClock
 from tests.simulation.crashes import Crash, Crashes
 from tests.simulation.crm import WRITES
+from tests.simulation.logins import PATHS, Logins
 from tests.simulation.views import Crm
 
 _BLACKOUT = 0.3
@@ -33,6 +34,7 @@ class Network(httpx.AsyncBaseTransport):
         chance: Random,
         crashes: Crashes,
         blocks: Blocks,
+        logins: Logins,
         tell: Callable[[str], None],
     ) -> None:
         self._crm = crm
@@ -41,6 +43,7 @@ class Network(httpx.AsyncBaseTransport):
         self._chance = chance
         self._crashes = crashes
         self._blocks = blocks
+        self._logins = logins
         self._tell = tell
         self.rate = 0.0
         self.when_late: Callable[[], None] | None = None
@@ -53,9 +56,8 @@ class Network(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
-        if request.url.path.startswith("/oauth/"):
-            # A refresh token works once: an answer that is lost here ends with installing the application again.
-            return await self._inner.handle_async_request(request)
+        if request.url.path.startswith(PATHS):
+            return await self._logins.ask(request)
         self.requests += 1
         writes = self._crm.writes(request, body)
         self.writes += writes
@@ -81,6 +83,9 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("connection refused")
         if fault == "before":
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        if fault == "stale":
+            self._crm.expire()
+            fault = ""
         if fault == "late":
             self._late(request, body)
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
@@ -95,7 +100,8 @@ class Network(httpx.AsyncBaseTransport):
                 else "before"
             )
             self._crm.faults.add(Fault(kind=fault, when=when))
-        self._blocks.reached(writes=writes)
+        if not fault:
+            self._blocks.reached(writes=writes)
         response = await self._inner.handle_async_request(request)
         await self._clock.sleep(self._chance.random() * 0.2)
         self._crashes.point("after a request")

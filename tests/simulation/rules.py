@@ -22,7 +22,7 @@ POLL_HOURS = {POLL: 1, REMINDER: 7}
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
-    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `login`: how it lets us in, by a "key" of ours or as an "app". `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `tickets`: iDent takes leads of CLAIM_STAGE as tickets. `late`: seconds, one of which the MIS takes to commit.
+    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `login`: how it lets us in, by a "key" of ours, as an "app", or by "oauth". `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `tickets`: iDent takes leads of CLAIM_STAGE as tickets. `late`: seconds, one of which the MIS takes to commit.
     """
 
     name: str
@@ -108,13 +108,15 @@ RULES = (
         start=datetime(2026, 10, 23, 5, tzinfo=UTC),
         late=(0.0, 0.0, 2.0, 45.0, 240.0),
     ),
+    Rules(name="oauth", stages=_STAGES, messages=frozenset({"tomorrow"}), target="amocrm", login="oauth"),
     Rules(
         name="helix",
         stages=_ALL,
         messages=frozenset({"tomorrow"}),
         cancelled_unseen=True,
         source="helix",
-        never=frozenset({"_enquire", "_book_badly", "_delete_row"}),
+        # A file tells of a deletion only where it has another visit of that day, and no row that cannot be read.
+        never=frozenset({"_delete_row"}),
     ),
 )
 

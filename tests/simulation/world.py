@@ -18,6 +18,7 @@ from tests.simulation.crashes import Crash, Crashes, JournalCalls
 from tests.simulation.engine import Engine, prepared
 from tests.simulation.folder import HelixClinic
 from tests.simulation.life import Life
+from tests.simulation.logins import Logins
 from tests.simulation.logs import LogBook
 from tests.simulation.mis import Mis, SimSource
 from tests.simulation.network import Network
@@ -86,7 +87,10 @@ class World:
         self.crashes = Crashes(self.chance, self.tell)
         inner = httpx.ASGITransport(self.crm.app())
         self.blocks = Blocks(self.crm, self.clock, self.tell)
-        self.network = Network(self.crm, inner, self.clock, self.chance, self.crashes, self.blocks, self.tell)
+        self.logins = Logins(self.crm, inner, self.clock, self.chance, self.crashes, self.tell)
+        self.network = Network(
+            self.crm, inner, self.clock, self.chance, self.crashes, self.blocks, self.logins, self.tell
+        )
         self.source = self._source()
         calls = JournalCalls(self.crashes)
         self.engine = Engine(
@@ -130,6 +134,12 @@ class World:
         self.network.rate = self.chance.choice((0.0, 0.03, 0.1, 0.25))
         self.crashes.rate = self.chance.choice((0.0, 0.002, 0.006))
         self.crashes.locked_rate = self.chance.choice((0.0, 0.0, 0.01))
+        if self.rules.login != "key":
+            self.logins.rate = self.chance.choice((0.0, 0.1, 0.3))
+            for _ in range(self.chance.choice((0, 1, 3))):
+                self.clock.plan(
+                    self.chance.uniform(10, 90000), lambda: self.logins.other(self.engine.ask_beside)
+                )
         for _ in range(self.chance.choice((0, 0, 1, 3))):
             self.clock.plan(self.chance.uniform(10, 90000), self._outage)
         for _ in range(self.chance.choice((0, 0, 1, 2))):
@@ -163,6 +173,8 @@ class World:
         self.source.failing = False
         self.network.down_until = 0.0
         self.blocks.end()
+        self.logins.rate = 0.0
+        self.logins.mend()
         self.crm.faults.clear()
 
     async def _drive(self, seconds: float, *, until_settled: bool = False) -> None:
@@ -209,6 +221,10 @@ class World:
         for _ in range(_TURNS):
             self.turns += 1
             met = self.blocks.met
+            refused = self.logins.refused
+            if self.logins.begin_anew:
+                self.logins.begin_anew = False
+                await self.engine.login_anew(self.logins.secret)
             if self.engine.run is None:
                 self.blocks.started()
             try:
@@ -226,6 +242,8 @@ class World:
             status = self.engine.run.status() if self.engine.run else None
             if status and self.blocks.met > met and not status.paused:
                 self.violations.append(Violation("a block is told", "a turn met it and says nothing"))
+            if status and self.logins.refused > refused and not status.paused:
+                self.violations.append(Violation("a lost login is told", "a turn met it and says nothing"))
             if not busy:
                 return bool(status and status.settled and not status.paused)
         self.violations.append(Violation("never at rest", self._state()))

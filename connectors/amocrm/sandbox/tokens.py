@@ -56,6 +56,7 @@ class Tokens:
         self._refresh: dict[str, float] = {}
         self._spent: dict[str, float] = {}
         self._revoked: set[str] = set()
+        self._ended_at = 0.0
 
     def code(self, now: float) -> str:
         """An authorization code, as the consent page hands it to a browser."""
@@ -91,6 +92,10 @@ class Tokens:
         if self._grace > 0:
             self._spent[refresh] = now + self._grace
 
+    def expire(self, now: float) -> None:
+        """Every access token that was given out until now ends, but for long-lived ones."""
+        self._ended_at = now
+
     def revoke(self, sent: str) -> None:
         self._revoked.add(_claims(sent).get("jti", ""))
 
@@ -99,6 +104,8 @@ class Tokens:
         scheme, _, sent = header.partition(" ")
         claims = _claims(sent.strip()) if scheme.lower() == "bearer" else {}
         if not claims or claims["exp"] <= now or claims["jti"] in self._revoked:
+            return None
+        if claims["iat"] < self._ended_at and claims["exp"] < LONG_LIVED_UNTIL:
             return None
         return Grant(int(claims["sub"]), claims["aud"], claims["exp"], claims["jti"])
 

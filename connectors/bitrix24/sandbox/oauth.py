@@ -79,6 +79,10 @@ class Tokens:
                 return Told(400, {"error": "invalid_grant"})
         return Told(400, {"error": "invalid_request"})
 
+    def expire(self) -> None:
+        """Every access token that has been given out ends now."""
+        self._access = {token: min(until, self._now()) for token, until in self._access.items()}
+
     def state(self, access: str) -> str:
         """`known`, `expired` or `unknown`."""
         until = self._access.get(access)
