@@ -68,8 +68,8 @@ def identity_of(
     asker: Asker,
     hung: Sequence[str],
     *,
-    child: bool = False,
-    scope: dict[str, Any] | None = None,
+    child: bool,
+    scope: dict[str, Any],
 ) -> Identity:
     """Order: link in the journal → a person's answer → key in the CRM → another system's key, where the mapping names
     one → contact of a claimed lead → phone and compatible name → create. `hung`: ids of contacts that hang on leads which
@@ -79,9 +79,7 @@ def identity_of(
     key = own.key if own else RecordRef(RecordKind.PATIENT, patient.id).key(bridge.source_id)
     if own and not own.gone:
         return Identity(standing=Standing.OWN, key=key, target_id=own.target_id, rule="link")
-    seeker = Seeker(
-        case=case, patient=patient, key=key, bridge=bridge, asker=asker, child=child, scope=scope or {}
-    )
+    seeker = Seeker(case=case, patient=patient, key=key, bridge=bridge, asker=asker, child=child, scope=scope)
     question = deleted_question(own) if own else question_of(patient)
     found = (
         _answered(seeker, question)
@@ -181,21 +179,21 @@ def _take(seeker: Seeker, question: str, card: Card, *, rule: str) -> Identity:
 
 def _hung(seeker: Seeker, hung: Sequence[str]) -> Identity | None:
     """The contact of a claimed lead, if it belongs to no patient and its name does not speak against this one."""
-    for contact_id in hung:
-        for card in seeker.asker.ask(ById(Entity.CONTACT, contact_id)):
-            if seeker.asker.owner(Entity.CONTACT, card.id) or card.key not in {"", seeker.key}:
-                continue
-            if _same_birth(card, seeker.patient) is False or _names_relative(card.name, seeker):
-                continue
-            verdict = compatible(parse_free_name(card.name), _name(seeker.patient))
-            if verdict is not Compatibility.CONFLICT or looks_like_nickname_or_empty(card.name):
-                return Identity(
-                    standing=Standing.TAKE,
-                    key=seeker.key,
-                    target_id=card.id,
-                    overrule=verdict not in _AGREE,
-                    rule="contact of the claimed lead",
-                )
+    cards = [card for each in hung for card in seeker.asker.ask(ById(Entity.CONTACT, each))]
+    for card in cards:
+        if seeker.asker.owner(Entity.CONTACT, card.id) or card.key not in {"", seeker.key}:
+            continue
+        if _same_birth(card, seeker.patient) is False or _names_relative(card.name, seeker):
+            continue
+        verdict = compatible(parse_free_name(card.name), _name(seeker.patient))
+        if verdict is not Compatibility.CONFLICT or looks_like_nickname_or_empty(card.name):
+            return Identity(
+                standing=Standing.TAKE,
+                key=seeker.key,
+                target_id=card.id,
+                overrule=verdict not in _AGREE,
+                rule="contact of the claimed lead",
+            )
     return None
 
 
@@ -264,14 +262,12 @@ def _merged_into(seeker: Seeker, question: str, own: OwnCard | None) -> Identity
         if card.role is not Role.VISIT or card.gone or own.target_id not in before:
             continue
         for visit in seeker.asker.ask(ById(card.entity, card.target_id)):
-            if own.target_id in visit.contacts:
-                continue
-            for each in visit.contacts:
-                found = seeker.asker.ask(ById(Entity.CONTACT, each)) if each not in before else ()
-                for contact in found:
-                    known = not numbers or numbers & {phone.e164 for phone in contact.phones}
-                    if known and seeker.asker.owner(Entity.CONTACT, contact.id):
-                        return _review(seeker, question, "shared", (contact,))
+            stands = own.target_id in visit.contacts
+            new = [] if stands else [each for each in visit.contacts if each not in before]
+            for contact in (found for each in new for found in seeker.asker.ask(ById(Entity.CONTACT, each))):
+                known = not numbers or numbers & {phone.e164 for phone in contact.phones}
+                if known and seeker.asker.owner(Entity.CONTACT, contact.id):
+                    return _review(seeker, question, "shared", (contact,))
     return None
 
 

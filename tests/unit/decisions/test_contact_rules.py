@@ -48,7 +48,9 @@ def identify(
     assert case.patient is not None
     while True:
         asker = Asker(case, Facts(found=found, owners=crm.owners))
-        identity = identity_of(case, case.patient, bridge or make_bridge(), asker, hung, **more)
+        identity = identity_of(
+            case, case.patient, bridge or make_bridge(), asker, hung, **{"child": False, "scope": {}, **more}
+        )
         if not asker.missing:
             return identity
         for lookup in asker.missing:
@@ -200,7 +202,7 @@ def test_one_who_is_asked_about_waits() -> None:
     case = make_case()
     assert case.patient is not None
     asker = Asker(case, Facts())
-    identity = identity_of(case, case.patient, make_bridge(), asker, ())
+    identity = identity_of(case, case.patient, make_bridge(), asker, (), child=False, scope={})
     assert (identity.standing, identity.key, identity.rule) == (Standing.WAIT, KEY, "")
     assert asker.missing
 
@@ -286,7 +288,7 @@ def test_nobody_asks_for_a_patient_without_a_phone() -> None:
     case = make_case(patient=make_patient(phones=()))
     assert case.patient is not None
     asker = Asker(case, Facts())
-    identity_of(case, case.patient, make_bridge(), asker, ())
+    identity_of(case, case.patient, make_bridge(), asker, (), child=False, scope={})
     assert [each for each in asker.missing if isinstance(each, ByPhone)] == []
 
 

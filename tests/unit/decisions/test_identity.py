@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kreslo.connectors.model import ByKey, ByPhone, Card, Entity, FieldType
+from kreslo.connectors.model import ByKey, ByPhone, Card, Entity, FieldType, Lookup
 from kreslo.decisions.case import Answer, Base
 from kreslo.decisions.desired import CardRef, Desired
 from kreslo.mapping.expressions import Expression
@@ -31,6 +31,7 @@ from tests.unit.decisions.builders import (
     make_case,
     make_contact,
     make_deal,
+    make_lead,
     make_patient,
     make_plan,
     only_visit,
@@ -42,6 +43,7 @@ from tests.unit.decisions.builders import (
 )
 
 KEY = "ident/patient/1"
+ADOPT = AdoptPlan(key_field="UF_OLD", key=Expression("patient.card_number"))
 
 
 def standing(desired: Desired) -> str:
@@ -153,6 +155,72 @@ def test_a_contact_that_fits_two_patients_of_the_phone_is_reviewed(
     assert standing(Crm(card).decide(case)) == expected
 
 
+def test_who_was_born_on_another_day_is_no_rival() -> None:
+    """Of two of one name, the contact's birth date says whose it is not."""
+    card = make_contact(name="Иванов Иван", birth_date=born("01.01.2010"))
+    nobody = msgspec.structs.replace(SON, birth_date=None)
+    assert standing(Crm(card).decide(make_case(make_appointment(), patient=nobody, family=(FATHER,)))) == (
+        "take 500"
+    )
+
+
+def test_one_person_twice_in_the_mis_is_reviewed_under_a_new_surname_too() -> None:
+    """The contact has the maiden name; both records have the birth date and the first name."""
+    twice = make_patient("2", surname="Сидорова")
+    card = make_contact(name="Орлова Мария", birth_date=born("12.05.1990"))
+    assert standing(Crm(card).decide(make_case(make_appointment(), family=(twice,)))) == "review twins"
+
+
+def test_a_first_name_that_reads_like_a_surname_is_one() -> None:
+    """The birth date speaks where the contact has the first name alone."""
+    patient = make_patient(name="Ким")
+    card = make_contact(name="Ким", birth_date=patient.birth_date)
+    assert standing(Crm(card).decide(make_case(make_appointment(), patient=patient))) == "take 500"
+
+
+class Lagging(Crm):
+    """Its search by key has not caught up yet."""
+
+    def answer(self, lookup: Lookup) -> tuple[Card, ...]:
+        return () if isinstance(lookup, ByKey) else super().answer(lookup)
+
+
+LAGGED: list[tuple[str, list[Card]]] = [
+    ("by phone", [make_contact(key=KEY)]),
+    ("by another system's key", [make_contact(name="Кто-то", phones=(), key=KEY, fields={"UF_OLD": "A-7"})]),
+    ("on the claimed lead", [make_lead(contacts=("500",)), make_contact(name="Маша", phones=(), key=KEY)]),
+]
+
+
+@pytest.mark.parametrize("cards", [r[1] for r in LAGGED], ids=[r[0] for r in LAGGED])
+def test_a_contact_of_ours_is_taken_wherever_it_is_seen_first(cards: list[Card]) -> None:
+    """Nothing is made twice because a CRM's index lags."""
+    bridge = make_bridge(contact=ContactPlan(adopt=ADOPT))
+    case = make_case(make_appointment(), patient=make_patient(card_number="A-7"))
+    assert standing(Lagging(*cards).decide(case, bridge=bridge)) == "take 500"
+
+
+NOT_THEIRS: list[tuple[str, Card, dict[tuple[Entity, str], str]]] = [
+    ("another patient's", make_contact("600", "Маша", phones=()), {(Entity.CONTACT, "600"): "patient:2"}),
+    ("a relative", make_contact("600", "мама Маши", phones=()), {}),
+    ("of another name", make_contact("600", "Петров Пётр", phones=()), {}),
+]
+
+
+@pytest.mark.parametrize(("card", "owners"), [r[1:] for r in NOT_THEIRS], ids=[r[0] for r in NOT_THEIRS])
+def test_the_second_contact_of_a_claimed_lead_may_be_the_patient(
+    card: Card, owners: dict[tuple[Entity, str], str]
+) -> None:
+    """Staff add people to a lead: the first of them need not be the one who comes."""
+    crm = Crm(
+        make_lead(contacts=("600", "500")),
+        card,
+        make_contact("500", "Мария", phones=()),
+        owners=owners,
+    )
+    assert standing(crm.decide(make_case(make_appointment()))) == "take 500"
+
+
 def test_twins_are_told_apart_by_their_first_names_only() -> None:
     """A birth date with a surname alone fits both twins."""
     twin = make_patient("2", name="Анна")
@@ -231,7 +299,6 @@ def test_the_persons_answer_is_remembered(answer: tuple[str, str], expected: str
 
 # --- another system's key -------------------------------------------------------------------------------------------
 
-ADOPT = AdoptPlan(key_field="UF_OLD", key=Expression("patient.card_number"))
 OTHER_KEY: list[tuple[str, list[Card], str]] = [
     (
         "one",
