@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kreslo.journal.model import Priority
 from kreslo.records import Appointment, Patient, RecordKind, RecordRef, ref_of
 from tests.simulation import oracle, tickets
-from tests.simulation.logs import LogBook
 from tests.simulation.oracle import Line, Stand
 from tests.simulation.rules import POLL, POLL_HOURS
 from tests.simulation.views import CardView, visit_of
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
 
 SUPERSEDED = "superseded:"
 PAST = timedelta(days=30)
-MOST_WHILE_BLOCKED = 10
-"""Requests within ten minutes. A bridge that pauses for five makes two or three looks, each repeated where it meets a fault
-of another kind.
-"""
 SEEN_LATE = timedelta(hours=14)
 """How long a world may leave a file unread: a file does not say when a visit was cancelled."""
 
@@ -411,65 +405,3 @@ def _remember(scene: Scene) -> None:
                 phase="cancelled" if line.vanished else oracle.phase(line.last, scene.now, scene.rules),
                 starts_at=line.last.starts_at,
             )
-
-
-async def in_the_end(world: "World", logs: LogBook) -> list[Violation]:
-    """Holds when calm has come and all is settled."""
-    found = [*_accounted(world)]
-    found += [Violation("no secret in a log", line) for line in logs.leaks(list(world.crm.secrets))]
-    if world.blocks.most > MOST_WHILE_BLOCKED:
-        found.append(Violation("a block is not stormed", f"{world.blocks.most} requests within ten minutes"))
-    if excess := world.crm.excess(world.network.most_a_second):
-        found.append(Violation("no limit exceeded", excess))
-    return found or await _quiet(world)
-
-
-def _accounted(world: "World") -> Iterator[Violation]:
-    """Every record is applied, filtered with a reason, or parked."""
-    run = world.engine.run
-    assert run is not None
-    journal = run.journal
-    parked = {item.about for item in journal.parked()} | {item.case for item in journal.parked()}
-    asked = {item.case for item in journal.reviews()}
-    for record in world.mis.now_there.values():
-        ref = ref_of(record)
-        if ref.kind is RecordKind.ENQUIRY:
-            continue
-        if ref in world.mis.broken:
-            if not world.source.names_row(ref, parked):
-                yield Violation(
-                    "every record accounted for", f"{ref.kind} {ref.id} is unreadable and not parked"
-                )
-            continue
-        patient = record.id if isinstance(record, Patient) else record.patient_id  # type: ignore[union-attr]
-        loaded = journal.load([f"patient:{patient}"], world.engine_clock.now())
-        explained = journal.explain(f"patient:{patient}")
-        linked = {member for each in loaded.values() for card in each.case.cards for member in card.members}
-        filtered = explained.filtered if explained else {}
-        if isinstance(record, Patient):
-            continue
-        visits = [each for each in world.mis.appointments() if each.patient_id == patient]
-        line = next(line for line in oracle.lines(visits) if record.id in line.members)
-        here = ref.key("ident") in linked or line.last.id in filtered
-        if not here and f"patient:{patient}" not in parked | asked:
-            yield Violation(
-                "every record accounted for", f"{ref.kind} {ref.id} is neither applied, filtered nor parked"
-            )
-
-
-async def _quiet(world: "World") -> list[Violation]:
-    """All read anew changes nothing."""
-    before = world.network.writes
-    run = world.engine.run
-    assert run is not None
-    now = world.engine_clock.now()
-    records = [record async for batch in world.source.read(None) for record in batch.records]
-    run.journal.take(records, cursor=None, now=now, priority=Priority.LIVE)
-    run.journal.mark_all(now, Priority.LIVE)
-    for _ in range(3):
-        await world.clock.sleep(6)
-        await run.turn()
-    written = world.network.writes - before
-    return (
-        [Violation("quiet once it is told", f"the second reading made {written} writes")] if written else []
-    )

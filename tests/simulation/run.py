@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import hashlib
 import os
 import sys
 import time
@@ -46,9 +47,11 @@ def main() -> int:
 
 def _many(seeds: Sequence[int], asked: argparse.Namespace) -> int:
     began, rests, done, failed = time.perf_counter(), 0, 0, 0
+    traces = hashlib.sha256()
     for verdict in verdicts(seeds, asked.jobs):
         done += 1
         rests += verdict.rests
+        traces.update(verdict.trace.encode())
         if done % 50 == 0:
             print(f"… {done} seeds", file=sys.stderr, flush=True)
         if verdict.violations:
@@ -58,7 +61,8 @@ def _many(seeds: Sequence[int], asked: argparse.Namespace) -> int:
                 break
     took = time.perf_counter() - began
     print(
-        f"{done} seeds, judged {rests} times, {failed} failed, {took:.0f} s ({took / max(1, done):.2f} s a seed)"
+        f"{done} seeds, judged {rests} times, {failed} failed, {took:.0f} s ({took / max(1, done):.2f} s a seed), "
+        f"all requests together: {traces.hexdigest()[:16]}"
     )
     return 1 if failed else 0
 

@@ -11,10 +11,11 @@ import msgspec
 
 from kreslo.connectors.errors import KresloError
 from tests.simulation.blocks import Blocks
-from tests.simulation.checks import Violation, at_rest, in_the_end
+from tests.simulation.checks import Violation, at_rest
 from tests.simulation.clinic import IdentClinic
 from tests.simulation.clock import EngineClock, WorldClock
 from tests.simulation.crashes import Crash, Crashes, JournalCalls
+from tests.simulation.ending import in_the_end
 from tests.simulation.engine import Engine, prepared
 from tests.simulation.folder import HelixClinic
 from tests.simulation.life import Life
