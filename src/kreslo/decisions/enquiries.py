@@ -18,7 +18,7 @@ from kreslo.decisions.desired import (
     TaskWish,
 )
 from kreslo.decisions.fields import wishes
-from kreslo.decisions.scope import enquiry_scope, local
+from kreslo.decisions.scope import enquiry_scope
 from kreslo.decisions.texts import text
 from kreslo.mapping.model import Bridge, EnquiryPlan, StageRule
 from kreslo.records import Enquiry, RecordKind, RecordRef
@@ -34,7 +34,7 @@ def decide_phone(case: Case, bridge: Bridge, asker: Asker, now: datetime) -> Dec
     reviews: list[ReviewWish] = []
     wakes = [lead.created_at + plan.stale_after for lead in case.observed if lead.created_at]
     for caller in case.callers:
-        wakes += [each for each in (caller.next_visit_at, _settled_at(caller, bridge)) if each]
+        wakes += [each for each in (caller.next_visit_at, _settled_at(caller, plan, bridge)) if each]
     own = _own(case, fresh, bridge, asker) if fresh else None
     mine = _unanswered(case, own, fresh, bridge)
     for gone, review in _deleted(case, fresh, mine, bridge):
@@ -66,22 +66,21 @@ def _ahead(case: Case, now: datetime) -> list[Caller]:
     ]
 
 
-def _already_booked(case: Case, asked_at: datetime, bridge: Bridge, now: datetime) -> bool:
+def _already_booked(case: Case, asked_at: datetime, plan: EnquiryPlan, bridge: Bridge, now: datetime) -> bool:
     """Whether a caller was booked before they asked. A visit that was entered after the enquiry claims its card; only
     if it has not within the time for late leads, the enquiry is set aside like any other.
     """
     for caller in _ahead(case, now):
-        entered, settled = caller.next_visit_created_at, _settled_at(caller, bridge)
+        entered, settled = caller.next_visit_created_at, _settled_at(caller, plan, bridge)
         if entered is None or entered <= asked_at or settled is None or settled <= now:
             return True
     return False
 
 
-def _settled_at(caller: Caller, bridge: Bridge) -> datetime | None:
+def _settled_at(caller: Caller, plan: EnquiryPlan, bridge: Bridge) -> datetime | None:
     """Until when the caller's visit may still claim an enquiry card; None where it never does."""
     claim = bridge.appointment.claim if bridge.appointment else None
-    enquiry = bridge.enquiry
-    if claim is None or enquiry is None or claim.entity is not enquiry.entity:
+    if claim is None or claim.entity is not plan.entity:
         return None
     return caller.next_visit_created_at + claim.late if caller.next_visit_created_at else None
 
@@ -102,7 +101,7 @@ def _in_sight(case: Case, bridge: Bridge, now: datetime) -> tuple[list[Enquiry],
 
 def _own(case: Case, fresh: Sequence[Enquiry], bridge: Bridge, asker: Asker) -> OwnCard | None:
     """The case's open enquiry card. Whether staff closed it matters only when a newer enquiry wants a card."""
-    cards = [card for card in case.cards if card.role is Role.ENQUIRY and not card.closed and not card.gone]
+    cards = [card for card in case.cards if card.role is Role.ENQUIRY and not card.gone]
     if not cards:
         return None
     own = cards[-1]
@@ -226,7 +225,7 @@ def _stage(
     newer = own is None or key_of(mine[-1], bridge) not in own.members
     base = own.base if own else None
     already = plan.already_booked
-    if already and _already_booked(case, mine[-1].created_at, bridge, now):
+    if already and _already_booked(case, mine[-1].created_at, plan, bridge, now):
         return _wish(already, Cause.MIS), False
     if base and already and base.stage == already.stage and not newer:
         return _no_opinion(already), False  # the visit is over; the enquiry was answered
@@ -261,18 +260,8 @@ def _watch(lead: Card, case: Case, plan: EnquiryPlan, bridge: Bridge, now: datet
         return None
     tasks: tuple[TaskWish, ...] = ()
     if plan.stale_task:
-        scope = {
-            "enquiry": {
-                "id": lead.id,
-                "created_at": local(lead.created_at, bridge.zone),
-                "name": lead.name,
-                "phone": case.phone,
-                "result": "",
-                "source": "",
-                "count": 1,
-            }
-        }
-        said = plan.stale_task.text.render(scope)
+        asked = Enquiry(id=lead.id, created_at=lead.created_at, name=lead.name)
+        said = plan.stale_task.text.render({"enquiry": enquiry_scope([asked], case.phone, bridge)})
         tasks = (
             TaskWish(
                 marker=f"task:stale:{lead.id}",

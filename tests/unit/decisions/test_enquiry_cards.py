@@ -161,7 +161,24 @@ def test_the_stage_of_an_enquiry(
     the card first. After the visit the enquiry was answered.
     """
     case = phone_case(FIRST, cards=(card,) if card else (), callers=callers)
-    assert stage_wish(Crm(make_lead()).decide(case, NOW, bridge)) == expected
+    [made] = cards_of(Crm(make_lead()).decide(case, NOW, bridge))
+    assert (made.stage, made.tasks) == (expected, ())
+
+
+ORDERS = [
+    ("16.11 07:59", None),
+    ("16.11 08:00", lead_stage("ALREADY")),
+    ("16.11 08:30", lead_stage("ALREADY")),
+]
+
+
+@pytest.mark.parametrize(("asked", "expected"), ORDERS)
+def test_who_was_booked_when_they_asked_claims_nothing(asked: str, expected: Any) -> None:
+    """Only a visit that is entered after the enquiry has time to claim its card; one that was there is told at once."""
+    desired = Crm().decide(phone_case(make_enquiry("5", asked), callers=(SOON,)))
+    found = stage_wish(desired)
+    assert found is not None
+    assert found.stage == expected
 
 
 ASKS = [
@@ -176,7 +193,8 @@ ASKS = [
 def test_who_asks_again_is_new_by_a_reversal(code: str, cause: Cause) -> None:
     """One open card per phone: a newer enquiry brings the card back to the start of its funnel."""
     case = phone_case(FIRST, AGAIN, cards=(own(code=code),))
-    assert stage_wish(Crm(make_lead()).decide(case)) == wish("NEW", cause)
+    [card] = cards_of(Crm(make_lead()).decide(case))
+    assert (card.stage, card.tasks) == (wish("NEW", cause), ())
 
 
 # --- which card -------------------------------------------------------------------------------------------------------
@@ -196,7 +214,9 @@ CARDS: list[tuple[str, list[Any], list[Card], dict[str, Any], tuple[str, str, tu
     ("our own is not in the CRM", [FIRST, AGAIN], [], {"cards": (own(),)}, (SECOND, "", (SECOND,))),
     ("our own is won", [FIRST, AGAIN], [make_lead(**WON)], {"cards": (own(),)}, (SECOND, "", (SECOND,))),
     ("our own is unsorted", [FIRST, AGAIN], [make_lead(semantic=Semantic.UNSORTED)], {"cards": (own(),)}, (KEY, "", (KEY, SECOND))),
-    ("our own was superseded", [FIRST, AGAIN], [], {"cards": (own(closed=True),)}, (SECOND, "", (SECOND,))),
+    ("our own, under the key of an older one", [FIRST], [], {"cards": (own(key="ident/enquiry/3"),)}, ("ident/enquiry/3", "", (KEY,))),
+    ("our key on two, one of another case", [FIRST], [make_lead("901", key=KEY, phones=()), make_lead("902", key=KEY, phones=())], {"owners": {(Entity.LEAD, "901"): "patient:2"}}, (KEY, "902", (KEY,))),
+    ("a lead of the CRM's own that was watched", [FIRST], [make_lead("901")], {"cards": (own(key="lead:901", target_id="901", role=Role.WATCHED),)}, (KEY, "901", (KEY,))),
     ("of two of ours the last", [FIRST, AGAIN, LAST], [make_lead("902")], {"cards": (own(), own(SECOND, target_id="902"))}, (SECOND, "", (SECOND, THIRD))),
     ("a visit's card of the case", [FIRST], [], {"cards": (own(role=Role.VISIT),)}, (KEY, "", (KEY,))),
 ]  # fmt: skip
@@ -220,6 +240,7 @@ def test_a_card_of_ours_is_looked_at_only_when_they_ask_again() -> None:
         crm = Crm(make_lead())
         crm.decide(phone_case(*asked, cards=(own(),)))
         assert len([each for each in crm.asked if isinstance(each, ById)]) == looks
+        assert len(crm.asked) == looks, "and what stands is not looked for by key or phone"
 
 
 EDGES: list[tuple[str, dict[str, Any], str]] = [
@@ -244,6 +265,21 @@ def test_enquiries_of_one_moment_are_told_in_the_order_of_their_numbers() -> Non
     twins = make_enquiry("6", "15.11 12:00"), make_enquiry("5", "15.11 12:00")
     [card] = cards_of(Crm().decide(phone_case(*twins)))
     assert card.members == (KEY, SECOND)
+
+
+def test_the_last_enquiry_is_the_one_that_was_made_last() -> None:
+    """Whatever the numbers say."""
+    early, late = make_enquiry("6", "14.11 12:00"), make_enquiry("5", "15.11 12:00")
+    [card] = cards_of(Crm().decide(phone_case(late, early)))
+    assert card.members == (SECOND, KEY)
+
+
+def test_an_answer_of_old_brings_nothing_back_where_the_card_stands() -> None:
+    """Staff took it out of the bin and closed it: it was answered, and only the newer enquiry wants a card."""
+    answers = (Answer(question=f"deleted:{KEY}:900", choice="new"),)
+    crm = Crm(make_lead(**LOST))
+    [card] = cards_of(crm.decide(phone_case(FIRST, AGAIN, cards=(own(),), answers=answers)))
+    assert card.members == (SECOND,)
 
 
 # --- deleted ----------------------------------------------------------------------------------------------------------
