@@ -42,10 +42,13 @@ def query_string(params: Mapping[str, Any]) -> str:
 
 
 def _pairs(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
+    # Built of our own dicts, lists and tuples; texts are most of it, and each command is written several times.
+    if isinstance(value, str):
+        yield prefix, value
+    elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _pairs(f"{prefix}[{key}]" if prefix else str(key), inner)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
             yield from _pairs(f"{prefix}[{index}]", inner)
     elif isinstance(value, bool):
