@@ -68,9 +68,7 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
         key=lambda a: a.starts_at,
     )
     every = _visits(case, completed, bridge, plan, now) if plan else []
-    carded, filtered = _sieve(every, case, bridge, plan, asker, now)
-    if plan is None:
-        filtered = {each.id: "the mapping has no appointment section" for each in case.appointments}
+    carded, filtered = _sieve(every, case, bridge, plan, asker, now) if plan else _no_visits(case)
     scope = _scope(case, every, completed, bridge, now)
     adoption = adoption_of(carded, case, bridge, plan, asker) if plan else Adoption()
     claims = _claims(carded, case, patient, plan, adoption, asker)
@@ -157,7 +155,7 @@ def _sieve(
     every: Sequence[Visit],
     case: Case,
     bridge: Bridge,
-    plan: AppointmentPlan | None,
+    plan: AppointmentPlan,
     asker: Asker,
     now: datetime,
 ) -> tuple[list[Visit], dict[str, str]]:
@@ -167,14 +165,18 @@ def _sieve(
     carded, filtered = [], {}
     strange = case.look_again - {LEADS} - {card.target_id for card in case.cards}
     for visit in every:
-        reason = "" if visit.own or plan is None else visits.why_no_card(visit, case, bridge, plan, now)
-        if reason and plan and strange and _stands(visit, plan, bridge, asker):
+        reason = "" if visit.own else visits.why_no_card(visit, case, bridge, plan, now)
+        if reason and strange and _stands(visit, plan, bridge, asker):
             reason = ""
         if reason:
             filtered[visit.last.id] = reason
         else:
             carded.append(visit)
     return carded, filtered
+
+
+def _no_visits(case: Case) -> tuple[list[Visit], dict[str, str]]:
+    return [], {each.id: "the mapping has no appointment section" for each in case.appointments}
 
 
 def _stands(visit: Visit, plan: AppointmentPlan, bridge: Bridge, asker: Asker) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kreslo.connectors.model import Card, Entity, FieldType, StageRef
+from kreslo.connectors.model import ByKey, Card, Entity, FieldType, StageRef
 from kreslo.decisions.case import Answer, Base, Case, OwnCard, Role
 from kreslo.decisions.desired import Candidate, CardRef, Desired, DesiredCard, FieldWish, ReviewWish
 from kreslo.mapping.expressions import Expression
@@ -369,6 +369,7 @@ def test_a_late_claim_is_told_to_the_shell_with_the_time_of_entry() -> None:
     assert Crm(make_lead(created="10.11 13:00")).decide(case).claims == {"900": at("10.11 12:00")}
 
 
+MINE = (own_contact(), own_visit(base=phase_base(Phase.UPCOMING)))
 AGAIN: list[tuple[str, dict[str, Any], str | None]] = [
     ("not written", {"base": None}, "yandex"),
     ("written", {"base": phase_base(Phase.UPCOMING, lead="900")}, None),
@@ -388,6 +389,49 @@ def test_a_claim_is_made_again_from_its_lead_until_it_is_written(
     found = wished.fields.get("UTM_SOURCE")
     assert (found.value if found else None) == source
     assert wished.claimed_lead == "900"
+
+
+def test_a_claim_of_a_mapping_that_claims_no_more_is_let_be() -> None:
+    """The lead that the visit was linked to is remembered; it is not looked for."""
+    card = own_visit(claimed_lead="900")
+    crm = Crm(make_lead(contacts=()))
+    bridge = make_bridge(appointment=make_plan(claim=None))
+    case = make_case(make_appointment(), cards=(own_contact(), card))
+    assert only_visit(crm.decide(case, bridge=bridge)).claimed_lead == "900"
+
+
+OLD = make_appointment("1", "01.10 10:00", ended_at=at("01.10 11:00"))
+FOUND_AGAIN: list[tuple[str, dict[str, Any], str, bool, bool]] = [
+    ("its card was seen", {"look_again": frozenset({"701"})}, "ident/appointment/1", True, True),
+    ("another card was seen", {"look_again": frozenset({"701"})}, "", True, False),
+    ("its own card was seen", {"look_again": frozenset({"700"})}, "", False, False),
+    ("a lead was seen", {"look_again": frozenset({"leads"})}, "ident/appointment/1", False, False),
+    ("nothing was seen", {}, "ident/appointment/1", False, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "asks", "taken"), [r[1:] for r in FOUND_AGAIN], ids=[r[0] for r in FOUND_AGAIN]
+)
+def test_an_old_visit_is_looked_for_only_where_a_card_was_seen_that_nobody_knows(
+    given: dict[str, Any], key: str, asks: bool, taken: bool
+) -> None:
+    """A journal that was lost takes its cards back; else nobody asks the CRM for years of visits."""
+    crm = Crm(make_deal("701", key=key))
+    desired = crm.decide(make_case(OLD, make_appointment(), cards=MINE, **given))
+    keys = {each.key for each in crm.asked if isinstance(each, ByKey) and each.entity is Entity.DEAL}
+    assert keys == ({"ident/appointment/1"} if asks else set())
+    assert [card.take for card in visits_of(desired) if card.take] == (["701"] if taken else [])
+    assert desired.filtered == ({} if taken else {"1": "older than the horizon"})
+
+
+def test_an_old_chain_is_found_by_the_key_of_any_of_its_members() -> None:
+    """All members of a chain link to its card."""
+    moved = msgspec.structs.replace(OLD, id="2", predecessor_id="1", starts_at=at("02.10 10:00"))
+    first = make_appointment("1", "01.10 10:00", cancelled_at=at("30.09 10:00"))
+    crm = Crm(make_deal("701", key="ident/appointment/2"))
+    case = make_case(first, moved, cards=(own_contact(),), look_again=frozenset({"701"}))
+    assert only_visit(crm.decide(case)).take == "701"
 
 
 def test_the_lead_of_a_visit_keeps_the_key_under_which_it_is_known() -> None:
@@ -504,7 +548,6 @@ def test_the_clock_wakes_for_the_earliest_change_to_come() -> None:
 
 # --- leads that are set aside -----------------------------------------------------------------------------------------
 
-MINE = (own_contact(), own_visit(base=phase_base(Phase.UPCOMING)))
 LATE_NOTE = "Пациент уже записан на 20.11.2026 10:00"
 NEW = {"code": "NEW"}
 LEADS: list[tuple[str, list[Card], dict[str, Any], Bridge, list[tuple[str, str, str | None]]]] = [
