@@ -1,7 +1,7 @@
 """The CRM of a world that has amoCRM: its sandbox account, what staff do in it, and its cards in the oracle's words."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -61,6 +61,7 @@ class AmoCrm:
     def __init__(self, account: Account, rules: Rules) -> None:
         self.account = account
         self.faults = account.faults
+        self.tell_hooks: Callable[[bytes], None] | None = None
         self.messages: list[Message] = []
         account.messages = _Messages(self)
         if rules.login == "oauth":

@@ -1,9 +1,11 @@
 """The CRM of a world: the Bitrix24 sandbox, what staff do in it, and its cards in the oracle's words."""
 
 import copy
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from starlette.types import ASGIApp
@@ -12,7 +14,8 @@ from connectors.bitrix24.sandbox import sandbox, staff
 from connectors.bitrix24.sandbox.app import build_app
 from connectors.bitrix24.sandbox.arrivals import arrive
 from connectors.bitrix24.sandbox.cards import Card, Kind
-from connectors.bitrix24.sandbox.oauth import CLIENT_SECRET, TECHNICAL_USER
+from connectors.bitrix24.sandbox.happenings import Happenings
+from connectors.bitrix24.sandbox.oauth import APPLICATION_TOKEN, CLIENT_SECRET, TECHNICAL_USER
 from connectors.bitrix24.sandbox.portal import Portal, Robot
 from connectors.bitrix24.sandbox.staff import Order
 from kreslo.connectors.sandboxes import Lead
@@ -21,7 +24,8 @@ from tests.simulation.rules import FUNNEL, POLL_HOURS, POLLS, Rules
 from tests.simulation.views import CardView, Message, is_poll, visit_of
 
 KEY_FIELD = "UF_CRM_KRESLO_KEY"
-WRITES = (b".add", b".update", b".import", b".set", b".delete")
+WRITES = re.compile(rb"\.(?:add|update|import|batchImport|set|delete)\b")
+"""In a method's name; `crm.settings.mode.get` is none."""
 WEBHOOK = sandbox.settings("http://127.0.0.1:1")["webhook"]
 
 
@@ -45,7 +49,7 @@ class BitrixCrm:
     """A portal cuts a request off at 60 seconds: what it has not done by then it never does."""
     blocks: tuple[str, ...] = ("closed", "overload", "no subscription", "no scope", "login")
     cannot: frozenset[str] = frozenset()
-    secrets = ("s4ndb0xkreslo0code", CLIENT_SECRET)
+    secrets = ("s4ndb0xkreslo0code", CLIENT_SECRET, APPLICATION_TOKEN)
 
     def __init__(self, portal: Portal, rules: Rules) -> None:
         self.portal = portal
@@ -54,6 +58,9 @@ class BitrixCrm:
             self.blocks = tuple(kind for kind in self.blocks if kind != "login")  # it has no webhook
         self._scopes = portal.switches.scopes
         self.faults = portal.faults
+        self.tell_hooks: Callable[[bytes], None] | None = None
+        if rules.login == "key":  # an application hears through its queue
+            portal.happenings = _Happenings(self)
         self.messages: list[Message] = []
         portal.messages = _Messages(self)
         for phase in rules.messages:
@@ -79,7 +86,7 @@ class BitrixCrm:
 
     def writes(self, request: httpx.Request, body: bytes) -> bool:
         said = body if request.url.path.endswith("/batch") else request.url.path.encode()
-        return any(word in said for word in WRITES)
+        return WRITES.search(said) is not None
 
     def excess(self, most_a_second: int) -> str:
         stats = self.portal.stats
@@ -195,3 +202,18 @@ class _Messages(list[dict[str, Any]]):
     def append(self, row: dict[str, Any]) -> None:
         super().append(row)
         self._crm.said(row)
+
+
+class _Happenings(Happenings):
+    """The portal's own, which tells the world of each hook as an outgoing webhook would send it."""
+
+    def __init__(self, crm: BitrixCrm) -> None:
+        super().__init__()
+        self._crm = crm
+
+    def tell(self, name: str, fields: dict[str, Any], at: Any, now: int) -> None:
+        super().tell(name, fields, at, now)
+        if self._crm.tell_hooks is not None:
+            form = {"event": name, "ts": str(now), "auth[application_token]": APPLICATION_TOKEN}
+            form |= {f"data[FIELDS][{code}]": str(value) for code, value in fields.items()}
+            self._crm.tell_hooks(urlencode(form).encode())

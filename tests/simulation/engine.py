@@ -17,8 +17,9 @@ from connectors.amocrm.sandbox.tokens import CLIENT_ID as AMO_CLIENT_ID
 from connectors.amocrm.sandbox.tokens import CLIENT_SECRET as AMO_CLIENT_SECRET
 from connectors.amocrm.sandbox.tokens import REDIRECT_URI
 from connectors.bitrix24.sandbox import sandbox as bitrix24_sandbox
-from connectors.bitrix24.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
+from connectors.bitrix24.sandbox.oauth import APPLICATION_TOKEN, CLIENT_ID, CLIENT_SECRET
 from kreslo.connectors.contract import Seams, Source, Target, target_connector
+from kreslo.connectors.errors import OutageError
 from kreslo.connectors.model import Event
 from kreslo.connectors.sandboxes import SandboxPlan
 from kreslo.journal import Journal
@@ -40,7 +41,7 @@ from tests.simulation.views import Crm
 KEY = b"simulation" + b"0" * 22
 
 _BASE = "http://127.0.0.1:1"
-_WEBHOOK = 'webhook: "${SIM_WEBHOOK}"'
+_WEBHOOK = 'webhook: "${SIM_WEBHOOK}", hook_token: "${SIM_HOOK}"'
 _TOKEN = 'token: "${SIM_TOKEN}"'
 _OAUTH = (
     f'oauth: {{client_id: "{AMO_CLIENT_ID}", client_secret: "{AMO_CLIENT_SECRET}", redirect_uri: "{REDIRECT_URI}", '
@@ -109,6 +110,7 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
             environ={
                 "SIM_CLINIC": "sqlite:///clinic.db",
                 "SIM_WEBHOOK": WEBHOOK,
+                "SIM_HOOK": APPLICATION_TOKEN,
                 "SIM_ACCOUNT": SETTINGS["address"],
                 "SIM_TOKEN": SETTINGS["token"],
                 "SIM_STATE": str(folder),
@@ -167,6 +169,7 @@ class Engine:
         self._ready = ready
         self._folder = folder
         self._login = ""
+        self._at_work = False
         self._source = source
         self._seams = Seams(clock=clock, chance=chance, transport=network)
         self._calls = calls
@@ -236,6 +239,20 @@ class Engine:
         finally:
             await other.close()
 
+    async def hear(self, body: bytes) -> None:
+        """A hook comes, at any moment of the process. Where there is none, or its journal is away, nobody takes it."""
+        if self.run is None:
+            return
+        try:
+            with ending():
+                await self.run.accept_webhook({}, body)
+        except OutageError:
+            return
+        except Crash:
+            if self._at_work:
+                raise
+            await self.drop()
+
     async def drop(self) -> None:
         """The process is gone, with all that it held in memory."""
         if self.run is not None and self._whole is not None:
@@ -248,6 +265,13 @@ class Engine:
 
     async def reconcile(self) -> None:
         """The nightly comparison of keys. Raises KresloError where a side is away."""
+        self._at_work = True
+        try:
+            await self._reconcile()
+        finally:
+            self._at_work = False
+
+    async def _reconcile(self) -> None:
         if self.run is None:
             return
         began = self._seams.clock.monotonic()
@@ -262,6 +286,13 @@ class Engine:
 
     async def turn(self) -> bool | None:
         """One turn; None where the process ended in it."""
+        self._at_work = True
+        try:
+            return await self._turn()
+        finally:
+            self._at_work = False
+
+    async def _turn(self) -> bool | None:
         if self.run is None:
             with ending():
                 await self.open()

@@ -138,5 +138,5 @@ def _what(request: httpx.Request, body: bytes) -> str:
     name = request.url.path.rsplit("/", 1)[-1]
     if name != "batch":
         return name
-    words = [word for word in WRITES if word in body]
-    return f"batch of {', '.join(word.decode() for word in words) or 'reads'}"
+    words = sorted({word.decode() for word in WRITES.findall(body)})
+    return f"batch of {', '.join(words) or 'reads'}"

@@ -139,7 +139,7 @@ exchange:
 """
 
 _BITRIX24 = {
-    "target": '{connector: bitrix24, webhook: "${SIM_WEBHOOK}"}',
+    "target": '{connector: bitrix24, webhook: "${SIM_WEBHOOK}", hook_token: "${SIM_HOOK}"}',
     "person": """    LAST_NAME: patient.surname
     NAME: patient.name
     BIRTHDATE: {value: patient.birth_date, never_clear: true}""",

@@ -1,6 +1,6 @@
 """What the oracle and the staff of a world know of a CRM, whichever it is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from random import Random
 from typing import Any, Protocol
@@ -44,12 +44,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Crm(Protocol):
-    """`messages`: see Message. `faults`: strikes requests. `struck`: kinds of faults and how often each. `latest`: seconds
+    """`messages`: see Message. `tell_hooks`: takes the body of each hook that it sends, where it sends any. `faults`: strikes requests. `struck`: kinds of faults and how often each. `latest`: seconds
     after which the CRM has given up a request. `blocks`: ways in which it refuses everything for a while. `cannot`: what
     staff cannot do in it. `secrets`: what no log may show.
     """
 
     messages: list[Message]
+    tell_hooks: Callable[[bytes], None] | None
     faults: Faults
     struck: tuple[tuple[str, int], ...]
     latest: float

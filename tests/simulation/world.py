@@ -18,6 +18,7 @@ from tests.simulation.crashes import Crash, Crashes, JournalCalls
 from tests.simulation.ending import in_the_end
 from tests.simulation.engine import Engine, prepared
 from tests.simulation.folder import HelixClinic
+from tests.simulation.hooks import Hooks
 from tests.simulation.life import Life
 from tests.simulation.logins import Logins
 from tests.simulation.logs import LogBook
@@ -103,6 +104,8 @@ class World:
         life.begin(days, events=self.life_chance.randint(4, 16))
         if self.exchange:
             self.exchange.begin(days)
+        self.hooks = Hooks(self.clock, self.chance, self.engine.hear)
+        self.crm.tell_hooks = self.hooks.told
         self._faults()
         try:
             await self._drive(days * 86400.0)
@@ -133,6 +136,7 @@ class World:
 
     def _faults(self) -> None:
         self.network.rate = self.chance.choice((0.0, 0.03, 0.1, 0.25))
+        self.hooks.rate = self.chance.choice((0.0, 0.5, 0.9))
         self.crashes.rate = self.chance.choice((0.0, 0.002, 0.006))
         self.crashes.locked_rate = self.chance.choice((0.0, 0.0, 0.01))
         if self.rules.login != "key":
