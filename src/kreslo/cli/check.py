@@ -14,6 +14,7 @@ from kreslo.cli.words import say
 from kreslo.connectors.errors import KresloError
 from kreslo.connectors.model import Problem
 from kreslo.mapping.load import MappingFile, load, resolve
+from kreslo.mapping.model import CLOCK_PHASES
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,11 +29,30 @@ def add_to(app: typer.Typer) -> None:
         console = Console(highlight=False, soft_wrap=True)
         file = load(mapping, judged=not offline)
         console.print(f"[green]✓[/] {escape(str(mapping))}: {say('файл верен', 'the file is right')}")
+        if silent_place_missing(file):
+            console.print(f"[yellow]![/] {escape(str(mapping))}: {_no_silent_place()}")
         if offline:
             return
         fatal = asyncio.run(check_both(file, console))
         if fatal:
             raise typer.Exit(2)
+
+
+def silent_place_missing(file: MappingFile) -> bool:
+    """Whether a card that must not cause a message has nowhere to wait for its visit."""
+    visits = file.draft.appointment
+    awaiting = [stage for phase, stage in visits.stages.items() if phase in CLOCK_PHASES] if visits else []
+    return bool(awaiting) and all(stage.message for stage in awaiting)
+
+
+def _no_silent_place() -> str:
+    return say(
+        "на каждой стадии, где ждут визита, стоит message: true. Карточка пациента, которому писать нельзя или уже написано, "
+        "не вернётся с «отменён», если его запишут снова. Уберите робота и message с одной из стадий upcoming, tomorrow, today",
+        "each stage on which a visit is awaited has message: true. The card of a patient who may not be written to, or was "
+        "already, does not come back from an end when the visit is booked again. Take the robot and message off one of the "
+        "stages upcoming, tomorrow, today",
+    )
 
 
 async def check_both(file: MappingFile, console: Console) -> bool:

@@ -28,6 +28,17 @@ def test_a_right_mapping_passes_the_check_of_the_file_alone(kreslo: Run, mapping
     assert "файл верен" in result.stdout
 
 
+def test_check_says_where_no_stage_is_silent(kreslo: Run, mapping: Path) -> None:
+    """Else cards of those who must not be told could not come back from an end."""
+    assert "message: true" not in kreslo("check", str(mapping), "--offline").stdout
+    text = mapping.read_text(encoding="utf-8")
+    speaking = text.replace('"Записан на приём"', '{stage: "Записан на приём", message: true}')
+    mapping.write_text(speaking, encoding="utf-8")
+    result = kreslo("check", str(mapping), "--offline")
+    assert result.returncode == 0
+    assert "на каждой стадии, где ждут визита, стоит message: true" in result.stdout
+
+
 def test_check_looks_at_both_sides_and_fails_on_either(kreslo: Run, mapping: Path, portal: str) -> None:
     result = kreslo("check", str(mapping), env={"PORTAL": f"{portal}/rest/1/wrong/"})
     assert result.returncode == 2
