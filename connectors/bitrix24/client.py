@@ -26,6 +26,7 @@ _LONGEST_PARK = 90.0  # a read waits this long for a blocked method; longer is t
 _LONGEST_BACKOFF = 30.0
 _HOPS = 3
 _STALE = frozenset(("expired_token",))
+_TOKENS = 3  # the one that we hold, that of the file, and a new one
 _GATEWAY_TIMEOUT = 60.0
 _CUT_OFF = 50.0  # seconds: a request without an answer after this was cut off at the portal's 60
 _AGAIN = frozenset((Verdict.LIMIT, Verdict.BLOCKED, Verdict.OUTAGE, Verdict.UNKNOWN))
@@ -274,13 +275,14 @@ class Client:
         return Refusal(refusal.verdict, refusal.code, refusal.text, wait)
 
     async def _post(self, method: str, params: dict[str, Any]) -> dict[str, Any] | Refusal:
-        """One request; of an application with its token, and once more with a new one where that had expired (such a
-        call was not executed). The body of a success has `result`.
+        """One request; of an application with its token, and again with a new one where that had expired (such a call was
+        not executed): with the one that another process has fetched, then with one of our own. The body of a success
+        has `result`.
         """
         if self._auth is None:
             return await self._post_once(method, params)
         token = await self._auth.access()
-        for _ in range(2):
+        for _ in range(_TOKENS):
             if isinstance(token, Refusal):
                 return token
             body = await self._post_once(method, {**params, "auth": token})

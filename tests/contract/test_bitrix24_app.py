@@ -93,6 +93,19 @@ async def test_where_the_pair_is_lost_the_token_of_a_new_installation_is_taken(
     await kept.close()
 
 
+async def test_a_bridge_that_was_idle_while_another_one_renewed_renews_once_more(
+    rig: TargetRig, tmp_path: Path
+) -> None:
+    """The token that it finds in their common file may have expired as well by then."""
+    idle, busy = await opened(rig, tmp_path), await opened(rig, tmp_path)
+    await idle.catalog()
+    for target in (busy, idle):
+        rig.clock.advance(3700)
+        await target.catalog()
+    for target in (idle, busy):
+        await target.close()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"client_id": "nobody"}, {"client_secret": "x"}, {"refresh_token": "spent"}]
 )

@@ -14,7 +14,7 @@ from connectors.bitrix24.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from tests.crash.front_desk import FrontDesk
 from tests.crash.stage import SEED, Stage
 
-LOGIN_SECONDS = 3.0
+LOGIN_SECONDS = 6.0
 LOOKED_EVERY = 0.5
 _SPENT = "(invalid_grant): установите приложение заново"
 _LAST_WORD = 1_000
