@@ -109,8 +109,10 @@ class Finder:
             self._take(kind, rows or ())
 
     def _account_time(self, ours: datetime) -> float:
-        """A little early: a wider listing is safe, a narrower one is not."""
-        return ours.timestamp() + self._client.skew - _SLACK
+        """A little early: a wider listing is safe, a narrower one is not. So a clock of ours that is behind now is not made
+        up for: it may have been set back only after the instant was taken.
+        """
+        return ours.timestamp() + min(self._client.skew, 0.0) - _SLACK
 
     # --- candidates by key, field and phone -------------------------------------------------------------------------
 

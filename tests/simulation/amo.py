@@ -165,7 +165,7 @@ class AmoCrm:
         self.faults.clear()
 
     def expire(self) -> None:
-        self.account.tokens.expire(self.account.clock.now().timestamp())
+        self.account.tokens.expire()
 
     def new_secret(self) -> str:
         return self.account.tokens.code(self.account.clock.now().timestamp())

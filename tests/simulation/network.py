@@ -3,6 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from email.utils import format_datetime
 from random import Random
 
 import httpx
@@ -103,6 +104,8 @@ class Network(httpx.AsyncBaseTransport):
         if not fault:
             self._blocks.reached(writes=writes)
         response = await self._inner.handle_async_request(request)
+        # A server's own header: the CRM's clock, by which a client knows how wrong its own one is.
+        response.headers["date"] = format_datetime(self._clock.now(), usegmt=True)
         await self._clock.sleep(self._chance.random() * 0.2)
         self._crashes.point("after a request")
         return response

@@ -56,7 +56,7 @@ class Tokens:
         self._refresh: dict[str, float] = {}
         self._spent: dict[str, float] = {}
         self._revoked: set[str] = set()
-        self._ended_at = 0.0
+        self._given: set[str] = set()
 
     def code(self, now: float) -> str:
         """An authorization code, as the consent page hands it to a browser."""
@@ -80,7 +80,9 @@ class Tokens:
             raise OAuthRefusedError(400, *_BAD_REQUEST, hint="Check the `grant_type` parameter")
         refresh = "def502" + secrets.token_hex(40)
         self._refresh[refresh] = now + REFRESH_SECONDS
-        access = token(INTEGRATION_USER, now, now + ACCESS_SECONDS, api_domain)
+        number = secrets.token_hex(20)
+        self._given.add(number)
+        access = token(INTEGRATION_USER, now, now + ACCESS_SECONDS, api_domain, id=number)
         pair = {"access_token": access, "refresh_token": refresh}
         return {"token_type": "Bearer", "expires_in": ACCESS_SECONDS, **pair}
 
@@ -92,9 +94,10 @@ class Tokens:
         if self._grace > 0:
             self._spent[refresh] = now + self._grace
 
-    def expire(self, now: float) -> None:
-        """Every access token that was given out until now ends, but for long-lived ones."""
-        self._ended_at = now
+    def expire(self) -> None:
+        """Every access token that was given out with a refresh token ends now."""
+        self._revoked |= self._given
+        self._given.clear()
 
     def revoke(self, sent: str) -> None:
         self._revoked.add(_claims(sent).get("jti", ""))
@@ -104,8 +107,6 @@ class Tokens:
         scheme, _, sent = header.partition(" ")
         claims = _claims(sent.strip()) if scheme.lower() == "bearer" else {}
         if not claims or claims["exp"] <= now or claims["jti"] in self._revoked:
-            return None
-        if claims["iat"] < self._ended_at and claims["exp"] < LONG_LIVED_UNTIL:
             return None
         return Grant(int(claims["sub"]), claims["aud"], claims["exp"], claims["jti"])
 
