@@ -192,14 +192,14 @@ def _update(
         owned.append(CONTACTS)
     # A card we take over gets our key where it has none; a lead that is only linked to keeps its own.
     keyed = "" if card.role in {Role.CLAIM, Role.WATCHED} or actual.key else card.key
-    lead = card.lead if card.lead and card.lead not in {actual.lead, base.lead if base else ""} else ""
+    before = base or Base()
+    lead = "" if card.lead in {actual.lead, before.lead} else card.lead
 
     # A stage that the card has reached already, by our own unanswered write or by staff, has had its message.
     there = card.stage is not None and card.stage.stage is not None and actual.stage == card.stage.stage
     occasion = card.stage.occasion if card.stage and (stage or there) else ""
     if not (stage or there):
         card = _without_stage_tasks(card)
-    before = base or Base()
     after = _remembered(
         card,
         msgspec.structs.replace(

@@ -171,10 +171,10 @@ def test_one_person_twice_in_the_mis_is_reviewed_under_a_new_surname_too() -> No
     assert standing(Crm(card).decide(make_case(make_appointment(), family=(twice,)))) == "review twins"
 
 
-def test_a_first_name_that_reads_like_a_surname_is_one() -> None:
-    """The birth date speaks where the contact has the first name alone."""
-    patient = make_patient(name="Ким")
-    card = make_contact(name="Ким", birth_date=patient.birth_date)
+def test_two_first_names_are_no_surname_and_name() -> None:
+    """The birth date speaks where the contact has the first names alone."""
+    patient = make_patient(name="Анна Мария")
+    card = make_contact(name="Анна Мария", birth_date=patient.birth_date)
     assert standing(Crm(card).decide(make_case(make_appointment(), patient=patient))) == "take 500"
 
 
