@@ -16,6 +16,10 @@ from kreslo.connectors.errors import ConfigurationError
 from kreslo.service.hosted import Hosted
 
 GRACE_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open, as with nginx: longer than clients keep one, whose next request would else meet
+one that is being closed just then.
+"""
 
 
 class Server(uvicorn.Server):
@@ -61,6 +65,7 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> N
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="off",
         server_header=False,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from kreslo.connectors.errors import ConfigurationError
 from kreslo.service.app import create_app
-from kreslo.service.host import listen, run_together, stop_on_signals
+from kreslo.service.host import KEEP_ALIVE_SECONDS, listen, run_together, stop_on_signals
 
 
 def test_a_busy_port_is_a_setting_to_mend() -> None:
@@ -24,6 +24,13 @@ def test_a_busy_port_is_a_setting_to_mend() -> None:
 def test_an_address_that_is_not_ours_is_a_setting_to_mend() -> None:
     with pytest.raises(ConfigurationError, match="--host"):
         listen("203.0.113.7", 0)  # TEST-NET-3: nobody's
+
+
+def test_an_idle_connection_is_kept_longer_than_a_client_keeps_it() -> None:
+    """Else a request meets a connection that is being closed just then, and its sender does not know what became of it."""
+    client = httpx.Limits().keepalive_expiry
+    assert client is not None
+    assert client * 2 < KEEP_ALIVE_SECONDS
 
 
 async def test_the_service_answers_while_the_bridge_runs_and_both_stop(bridge: Any) -> None:
