@@ -3,6 +3,7 @@ limits were kept, and that a second reading of the clinic changes nothing.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kreslo.journal.model import Priority
@@ -18,6 +19,9 @@ MOST_WHILE_BLOCKED = 10
 """Requests within ten minutes. A bridge that pauses for five makes two or three looks, each repeated where it meets a fault
 of another kind.
 """
+
+_WHILE = timedelta(minutes=2)
+"""Longer than a second reading takes, and than what the clock brought needs to be written."""
 
 
 async def in_the_end(world: "World", logs: LogBook) -> list[Violation]:
@@ -65,10 +69,20 @@ def _accounted(world: "World") -> Iterator[Violation]:
 
 
 async def _quiet(world: "World") -> list[Violation]:
-    """All read anew changes nothing."""
-    before = world.network.writes
+    """All read anew changes nothing, at a time when the clock changes nothing either."""
     run = world.engine.run
     assert run is not None
+    while oracle.moved_by_clock(
+        world.mis.appointments(),
+        world.mis.enquiries(),
+        world.engine_clock.now() - _WHILE,
+        world.engine_clock.now() + _WHILE,
+        world.rules,
+    ):
+        await world.clock.sleep(_WHILE.total_seconds())
+        while await run.turn():
+            pass
+    before = world.network.writes
     now = world.engine_clock.now()
     records = [record async for batch in world.source.read(None) for record in batch.records]
     run.journal.take(records, cursor=None, now=now, priority=Priority.LIVE)

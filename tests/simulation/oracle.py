@@ -12,10 +12,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kreslo.records import Appointment, RecordKind
+from kreslo.records import Appointment, Enquiry, RecordKind
 from tests.simulation.life import StaffAct
 from tests.simulation.mis import Version
-from tests.simulation.rules import PROTECTED, RESCHEDULE_REASON, WINDOW_HOURS, Rules
+from tests.simulation.rules import (
+    POLL_HOURS,
+    PROTECTED,
+    RESCHEDULE_REASON,
+    STALE_DAYS,
+    WINDOW_HOURS,
+    Rules,
+)
 
 ENDS = frozenset({"completed", "cancelled", "rescheduled", "no_show"})
 BY_CLOCK = frozenset({"upcoming", "tomorrow", "today"})
@@ -126,6 +133,23 @@ def phase(visit: Appointment, now: datetime, rules: Rules) -> str:
     ):
         return "tomorrow"
     return "upcoming"
+
+
+def moved_by_clock(
+    visits: Iterable[Appointment],
+    enquiries: Iterable[Enquiry],
+    since: datetime,
+    until: datetime,
+    rules: Rules,
+) -> bool:
+    """Whether the clock alone brings any card anywhere in that time."""
+    visits = list(visits)
+    ended = [visit.ended_at for visit in visits if visit.ended_at]
+    due = [end + timedelta(hours=hours) for end in ended for hours in POLL_HOURS.values()]
+    due += [enquiry.created_at + timedelta(days=STALE_DAYS) for enquiry in enquiries]
+    return any(since < moment <= until for moment in due) or any(
+        phase(visit, since, rules) != phase(visit, until, rules) for visit in visits
+    )
 
 
 class Stand(msgspec.Struct, frozen=True, kw_only=True):
