@@ -22,8 +22,6 @@ campaigns:
     stages:
       - {stage: "Нет ответа", after: 7d, semantic: lost}
       - {stage: "Отправить опрос", message: true}
-    fields:
-      "Врач": appointment.doctor.name
   checkup:
     on: recall
     after: 150d
@@ -95,20 +93,6 @@ async def test_a_poll_goes_out_once_three_hours_after_the_visit_and_ends_by_the_
     (card,) = await world.of_campaign("nps")
     assert card["stage"] == "Нет ответа"
     assert await world.told() == ["Отправить опрос"]
-
-
-async def test_a_field_of_a_campaign_that_somebody_else_rewrites_is_named_by_its_title(world: Live) -> None:
-    await world.began()
-    world.treated(world.clinic.add_patient(), timedelta(hours=4))
-    await world.settle()
-    assert world.run
-    for _ in range(3):
-        assert world.run.journal.parked() == []
-        (card,) = await world.of_campaign("nps")
-        await world.edit(card, Врач="Робот")
-        await world.settle()
-    (item,) = world.run.journal.parked()
-    assert "«Врач»" in item.reason
 
 
 async def test_an_import_of_old_visits_polls_nobody(world: Live) -> None:
