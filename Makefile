@@ -89,7 +89,7 @@ bench: .venv/.installed
 mutants: .venv/.installed
 	@$(BIN)/python -m tests.simulation.mutants $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
-# A quarter of a second of processor time a mutant, and five thousand of them; tests/mutation has the reasons of what survives.
+# A tenth of a second of processor time a mutant, and five thousand of them; tests/mutation has the reasons of what survives.
 mutation: .venv/.installed
 	@$(BIN)/python -m tests.mutation.run $(MODULE) $(ARGS)
 
