@@ -179,7 +179,8 @@ def _card_expected(scene: Scene, line: Line) -> bool:
     if last.starts_at < scene.now - PAST:
         return bool(set(line.members) & scene.world.memory.carded)
     if last.cancelled_at and not scene.rules.cancelled_unseen:
-        return bool(set(line.members) & scene.world.memory.carded)
+        # Not where it was only taken for another's new time for a while (seed 306).
+        return bool(set(line.members) & scene.world.memory.keyed)
     return True
 
 
