@@ -224,6 +224,11 @@ class Engine:
         target.events = events
         self._whole, self._lock, self.run = whole, lock, run
 
+    @property
+    def waits_for_login(self) -> bool:
+        """Whether the secret that a person gave it has not let it in yet."""
+        return bool(self._login) and self.run is None and not (self._folder / "tokens").exists()
+
     async def login_anew(self, secret: str) -> None:
         """A person stops the process and writes a new secret into its settings; a file with tokens that are spent goes."""
         await self.drop()

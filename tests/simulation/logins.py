@@ -18,8 +18,8 @@ PATHS = ("/oauth/", "/oauth2/")
 
 
 class Logins:
-    """`refused`: refreshes that the CRM has refused so far. `secret`: what a person has given Kreslo last, "" where that is
-    still what it began with; `begin_anew`: since when it waits to be started with it.
+    """`refused`: refreshes that the CRM has refused so far. `begin_anew`: whether a person is about to start Kreslo with a
+    new secret.
     """
 
     def __init__(
@@ -40,7 +40,6 @@ class Logins:
         self._gone = False
         self.rate = 0.0
         self.refused = 0
-        self.secret = ""
         self.begin_anew = False
 
     async def ask(self, request: httpx.Request) -> httpx.Response:
@@ -77,7 +76,6 @@ class Logins:
         if self._gone:
             self._tell("a person gives Kreslo a new secret")
             self._gone = False
-            self.secret = self._crm.new_secret()
             self.begin_anew = True
 
     async def other(self, ask: Callable[[httpx.AsyncBaseTransport], Awaitable[object]]) -> None:

@@ -227,9 +227,10 @@ class World:
             self.turns += 1
             met = self.blocks.met
             refused = self.logins.refused
-            if self.logins.begin_anew:
+            if self.logins.begin_anew or self.engine.waits_for_login:
+                # A code lives minutes: where the CRM was away, a person takes another for the next start.
                 self.logins.begin_anew = False
-                await self.engine.login_anew(self.logins.secret)
+                await self.engine.login_anew(self.crm.new_secret())
             if self.engine.run is None:
                 self.blocks.started()
             try:
