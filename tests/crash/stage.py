@@ -237,12 +237,16 @@ class Stage:
 
     async def violations(self) -> list[str]:
         """Every breach of the promise that stands in the CRM now; the clinic must be at rest. Empty is right."""
-        deleted = self.deleted()
-        found, cards = self.audited(await self.cards(), datetime.now(UTC))
+        deleted, now = self.deleted(), datetime.now(UTC)
+        found, cards = self.audited(await self.cards(), now)
         gone = self._last_of(deleted)
         told = [str(each) for each in found.violations if each.rule != "missing" or each.about not in gone]
-        if found.chains != found.cards + len(deleted):
-            told.append(f"{found.chains} visits, {found.cards} visit cards and {len(deleted)} deleted")
+        left = self._left(now)
+        if found.chains + left != found.cards + len(deleted):
+            told.append(
+                f"{found.chains} visits and {left} that grew too old, "
+                f"{found.cards} visit cards and {len(deleted)} deleted"
+            )
         state = await self.control("GET", "state?only=messages,contacts,deals")
         told += self._messages(state["messages"], cards)
         for row in state["contacts"]:
@@ -251,6 +255,11 @@ class Stage:
             if wanted and wanted not in str(shown):
                 told.append(f"contact {row['id']}: staff wrote {wanted!r}, there stands {shown!r}")
         return told
+
+    def _left(self, now: datetime) -> int:
+        """Visits that have left the horizon since the beginning; they keep their cards."""
+        edge = now - self._horizon.past
+        return sum(chain.starts_at < edge for chain in self.census(self.began).chains)
 
     def _last_of(self, keys: Collection[str]) -> set[str]:
         """The last visit of each chain in which one of the visits stands: the audit speaks of a chain by that."""

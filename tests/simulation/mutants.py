@@ -187,12 +187,6 @@ def be_deaf(patch: Patch) -> None:
     patch.setattr(listening.Listener, "accept", nothing)
 
 
-def share_a_lead(patch: Patch) -> None:
-    """Leads are allotted to whoever asks."""
-    patch.setattr(deciding, "_losers", lambda *_: {})
-    patch.setattr(BridgeJournal, "_conflict", lambda *_: None)
-
-
 def ask_too_early(patch: Patch) -> None:
     """A campaign's card is made at its occasion, not at its time."""
     patch.setattr(turns, "time_of", lambda occasion, _plan, _zone: occasion)
@@ -214,7 +208,6 @@ MUTANTS: tuple[Plant, ...] = (
     lose_the_filtered,
     say_it_again,
     be_deaf,
-    share_a_lead,
     ask_too_early,
 )
 

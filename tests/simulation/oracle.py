@@ -244,6 +244,8 @@ def _held(before: Stand, between: Between, rules: Rules) -> bool | None:
         return False if between.changes == 1 or undisturbed else None
     if undisturbed:
         return False
+    if len(between.phases) == 1 and not between.moved:
+        return True  # what changed is no other phase (confirmed once more, another doctor): nothing moved on (seed 716)
     if between.changes > 1:
         return None
     if last in BY_CLOCK and before.phase in BY_CLOCK:

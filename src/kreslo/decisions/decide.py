@@ -67,7 +67,7 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
         (a for a in case.appointments if (a.ended_at or a.billed_at) and not a.cancelled_at),
         key=lambda a: a.starts_at,
     )
-    every = _visits(case, completed, bridge, plan, now) if plan else []
+    every = _visits(case, completed, bridge, plan, asker, now) if plan else []
     carded, filtered = _sieve(every, case, bridge, plan, asker, now) if plan else _no_visits(case)
     scope = _scope(case, every, completed, bridge, now)
     adoption = adoption_of(carded, case, bridge, plan, asker) if plan else Adoption()
@@ -128,10 +128,15 @@ def _decide_patient(case: Case, patient: Patient, bridge: Bridge, asker: Asker, 
 
 
 def _visits(
-    case: Case, completed: Sequence[Appointment], bridge: Bridge, plan: AppointmentPlan, now: datetime
+    case: Case,
+    completed: Sequence[Appointment],
+    bridge: Bridge,
+    plan: AppointmentPlan,
+    asker: Asker,
+    now: datetime,
 ) -> list[Visit]:
     chains = chains_of(case.appointments, plan.rebook, case.vanished)
-    held = holdings(chains, case, bridge)
+    held = holdings(chains, case, bridge, asker)
     return [
         visits.visit_of(chain, held.get(chain.first.id, ()), case, completed, bridge, plan, now)
         for chain in chains

@@ -181,7 +181,7 @@ class Delivery(Room):
 
     def _targets(self, conn: Connection, keys: Iterable[str]) -> dict[str, str]:
         query = select(t.cards.c.key, t.cards.c.target_id).where(
-            t.cards.c.bridge == self._bridge, t.cards.c.target_id.is_not(None)
+            t.cards.c.bridge == self._bridge, t.cards.c.target_id.is_not(None), ~t.cards.c.gone
         )
         return {row.key: row.target_id for row in self._gather(conn, query, t.cards.c.key, keys)}
 
@@ -239,6 +239,7 @@ def _waiting() -> ColumnElement[bool]:
             contact.c.bridge == t.intents.c.bridge,
             contact.c.key == t.waits.c.card_key,
             contact.c.target_id.is_not(None),
+            ~contact.c.gone,
         )
         .correlate(*outer)
     )

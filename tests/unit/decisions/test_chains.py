@@ -289,6 +289,17 @@ def test_a_deleted_card_does_not_outlive_a_living_one() -> None:
     assert desired.reviews == ()
 
 
+def test_no_card_is_closed_for_one_that_staff_have_deleted_unseen() -> None:
+    """A CRM may not tell of deletions: what would live on is looked at first (simulated seed 1007)."""
+    contact, older, younger = two_cards()
+    case = make_case(told("1", "", **GONE), told("2", "1"), cards=(contact, older, younger))
+    desired = Crm(make_deal(younger.target_id, "UPCOMING", key=younger.key)).decide(case)
+    assert [(card.key, card.close) for card in visits_of(desired)] == [
+        ("ident/appointment/2", False),
+        ("ident/appointment/1", True),
+    ]
+
+
 def test_a_superseded_card_is_not_found_anew_when_the_living_one_is_deleted() -> None:
     """A person is asked; the journal would refuse one case the same card twice, for ever (simulated seed 140)."""
     contact, older, younger = two_cards(closed=True)

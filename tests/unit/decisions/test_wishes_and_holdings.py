@@ -3,7 +3,8 @@
 import pytest
 
 from kreslo.connectors.model import FieldType
-from kreslo.decisions.case import OwnCard, Role
+from kreslo.decisions.asking import Asker
+from kreslo.decisions.case import Facts, OwnCard, Role
 from kreslo.decisions.chains import Chain
 from kreslo.decisions.desired import FieldWish
 from kreslo.decisions.fields import text_of, wishes
@@ -77,5 +78,6 @@ def test_a_card_goes_with_the_record_that_it_was_made_for(
     other = OwnCard(
         key=key("1"), role=Role.CLAIM, entity=own_visit().entity, target_id="7", members=(key("1"),)
     )
-    found = holdings(chains, make_case(cards=(other, *cards)), make_bridge())
+    case = make_case(cards=(other, *cards))
+    found = holdings(chains, case, make_bridge(), Asker(case, Facts()))
     assert {first: [each.target_id for each in cards] for first, cards in found.items()} == held

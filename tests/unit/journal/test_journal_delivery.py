@@ -102,6 +102,18 @@ def test_a_visit_waits_for_its_contact_and_then_carries_its_id(book: BridgeJourn
     assert base_of(book, VISIT_KEY).markers == ("m",)
 
 
+def test_a_contact_that_the_crm_has_no_more_is_left_out(book: BridgeJournal) -> None:
+    """Else it would be written, and dropped by the CRM, at each decision (simulated seed 713)."""
+    take(book, patient("1"), patient("2"), visit("10"))
+    decide(book, "patient:2", contact_state("ident/patient/2", target_id="502", gone=True))
+    card = contact_state(target_id="501")
+    linked = [create(VISIT, contacts=refs("ident/patient/2", card.key))]
+    decide(book, "patient:1", card, VISIT, planned=linked)
+    [sent] = begin(book)
+    assert isinstance(sent.action, CreateCard)
+    assert sent.action.contacts == ("501",)
+
+
 def test_one_intent_a_card_goes_at_a_time(book: BridgeJournal) -> None:
     take(book, patient("1"))
     card = contact_state(target_id="501")
