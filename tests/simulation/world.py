@@ -74,6 +74,7 @@ class World:
         self.told: list[str] = []
         self.turns = 0
         self.rests = 0
+        self._made_up_at = 0.0
         self.violations: list[Violation] = []
         self.exchange = Exchange(self) if self.rules.tickets else None
 
@@ -170,6 +171,9 @@ class World:
 
     def _jump(self, wrong_by: float) -> None:
         self.tell(f"Kreslo's clock is wrong by {wrong_by:.0f} s")
+        # What was to be done at once is in the future of a clock that is set back, until that has made up for it.
+        back = max(0.0, self.engine_clock.wrong_by - wrong_by)
+        self._made_up_at = self.clock.monotonic() + back
         self.engine_clock.wrong_by = wrong_by
 
     def _calm(self) -> None:
@@ -204,6 +208,8 @@ class World:
 
     def _heard(self) -> bool:
         """Whether the engine has seen all that the clinic and staff did."""
+        if self.clock.monotonic() < self._made_up_at:
+            return False
         read, listened = self.source.complete_from, self.engine.listened_from
         compared = self.engine.reconciled_from > self.mis.deleted_at or self.mis.deleted_at < 0
         return read >= self.mis.touched and listened > self.life.staff_touched and compared

@@ -13,7 +13,7 @@ from kreslo.journal import schema as t
 from kreslo.journal.model import IntentState, Priority, Taken
 from kreslo.journal.names import name_keys
 from kreslo.journal.parking import Parking
-from kreslo.journal.room import BODY, PHONE, PHONE_CASE, links, patient_case
+from kreslo.journal.room import BODY, PHONE, PHONE_CASE, links, patient_case, patient_of
 from kreslo.records import (
     Appointment,
     Enquiry,
@@ -389,8 +389,19 @@ class Intake(Parking):
                     )
                 count += len(found)
                 touched |= {key for key in found.values() if key}
+            touched |= self._callers_cases(conn, touched)
             self._mark(conn, touched, at=now, why="vanished" if gone else "returned", priority=Priority.LIVE)
         return count
+
+    def _callers_cases(self, conn: Connection, cases: Iterable[str]) -> set[str]:
+        """Cases that share a phone with these patients: their enquiries and leads wait for a visit, and their family
+        stands on the same card.
+        """
+        patients = [patient for key in cases if (patient := patient_of(key))]
+        phones = self._phones_of(conn, RecordKind.PATIENT, patients)
+        tokens = {token for of_one in phones.values() for token in of_one}
+        shared = {PHONE_CASE + token for token in tokens}
+        return self._existing(conn, shared) | set(self._patient_cases_with(conn, tokens))
 
     # --- indexes ------------------------------------------------------------------------------------------------
 

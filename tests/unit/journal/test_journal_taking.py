@@ -210,6 +210,18 @@ def test_what_was_planned_for_a_moved_card_is_not_sent(book: BridgeJournal) -> N
     assert book.sendable(NOW, 10) == []
 
 
+def test_what_is_gone_wakes_who_waits_for_it_under_the_same_phone(book: BridgeJournal) -> None:
+    """A lead or an enquiry that is not stale since its patient is booked, and their family (simulated seed 1681)."""
+    take(book, patient("1", MOTHER), patient("2", MOTHER), visit("10"), enquiry("5", MOTHER))
+    expected = sorted(["patient:1", "patient:2", phone_case(book, MOTHER)])
+    settle_all(book)
+    book.vanished([RecordRef(RecordKind.APPOINTMENT, "10")], NOW)
+    assert sorted(due_keys(book)) == expected
+    settle_all(book)
+    book.returned([RecordRef(RecordKind.APPOINTMENT, "10")], NOW)
+    assert sorted(due_keys(book)) == expected
+
+
 def test_vanished_appointments_are_remembered_and_return_when_read(book: BridgeJournal) -> None:
     take(book, visit("10"), visit("11"))
     settle_all(book)
