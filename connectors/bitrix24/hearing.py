@@ -42,6 +42,8 @@ class Hearing:
         else:
             if self._given_until is not None and since >= self._given_until:
                 await self._queue.confirm()
+            # What is taken from here on is given back only where nothing fails before the end.
+            self._given_until = None
             told, whole = await self._queue.take()
             events = [*(swept or ()), *told]
             if not whole and swept is None:

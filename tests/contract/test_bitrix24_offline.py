@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from connectors.bitrix24 import connector as bitrix24
 from connectors.bitrix24.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from kreslo.connectors.contract import Target
-from kreslo.connectors.errors import OutageError
+from kreslo.connectors.errors import LimitError, OutageError
 from kreslo.connectors.model import CreateCard, Entity, EventKind, Needed, OutcomeKind, StageRef, UpdateCard
 from kreslo.connectors.testing import TargetRig, open_rig
 
@@ -170,6 +170,21 @@ async def test_an_answer_of_the_queue_that_is_lost_loses_no_event(
     events, until = await heard(target, since)
     assert events == [(Entity.DEAL, deal, EventKind.DELETED)]
     assert (await heard(target, until))[0] == []
+
+
+async def test_what_was_found_again_is_not_cleared_where_the_taking_then_fails(
+    rig: TargetRig, opened: Open
+) -> None:
+    """A deletion that nobody else tells of was lost so (simulated seed 1311)."""
+    target = await opened()
+    deal = await deal_of(rig, target)
+    since = await quiet(rig, target)
+    await rig.staff("delete", entity="deal", id=int(deal))
+    await rig.fault("lose", match="event.offline.get", when="after")
+    await rig.fault("503", match="event.offline.get")
+    with pytest.raises(LimitError):
+        await heard(target, since)
+    assert (await heard(target, since))[0] == [(Entity.DEAL, deal, EventKind.DELETED)]
 
 
 async def test_a_mass_change_is_heard_whole(rig: TargetRig, opened: Open) -> None:

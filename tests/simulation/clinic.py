@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 from pydantic import SecretStr
 
 from connectors.ident.options import IdentOptions
@@ -237,9 +238,12 @@ class IdentReading:
 
     async def read(self, cursor: str | None) -> AsyncIterator[Batch]:
         began = self._clock.monotonic()
+        # One that goes on in the middle read its first pages long ago.
+        anew = cursor is None or not msgspec.json.decode(cursor).get("place")
         async for batch in self._slowly(lambda: self._source.read(cursor)):
             yield batch
-        self._clinic.complete_from = began
+        if anew:
+            self._clinic.complete_from = began
 
     async def tick(self, cursor: str, watched: Collection[RecordRef]) -> AsyncIterator[Batch]:
         async for batch in self._slowly(lambda: self._source.tick(cursor, watched)):
