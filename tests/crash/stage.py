@@ -33,6 +33,7 @@ from kreslo.sandbox.child import sandbox_process
 from kreslo.sandbox.crm import SandboxCrm, SeenCard
 from kreslo.sandbox.findings import Moment
 from kreslo.sync.opening import build_target
+from tests.crash.late_commits import book_late
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 SEED = 5
@@ -185,9 +186,15 @@ class Stage:
                     await part
 
     async def life(self, speed: float) -> None:
-        """The clinic at work, until cancelled."""
+        """The clinic at work, until cancelled; one of its hands commits late."""
         clock, leads = SystemClock(), self._crm.put_lead
-        await self.clinic.live(self.database, seed=SEED, clock=clock, speed=speed, leads=leads)
+        late = asyncio.ensure_future(book_late(self.database))
+        try:
+            await self.clinic.live(self.database, seed=SEED, clock=clock, speed=speed, leads=leads)
+        finally:
+            late.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await late
 
     async def staff(self, *, every: float, count: int | None = None) -> None:
         """Staff write a contact's job title, one each `every` seconds, and the CRM tells of it by a hook. Goes on until
