@@ -94,11 +94,13 @@ class Prepared:
         return self._connector.build(options, seams)
 
 
-_prepared: dict[str, Prepared] = {}
+_prepared: dict[tuple[str, Path], Prepared] = {}
 
 
 async def prepared(rules: Rules, folder: Path) -> Prepared:
-    if rules.name not in _prepared:
+    # A mapping names files of its folder: a portal's tokens.
+    made = (rules.name, folder)
+    if made not in _prepared:
         clock = WorldClock()
         sandbox = amocrm_sandbox if rules.target == "amocrm" else bitrix24_sandbox
         app: Any = sandbox.build(SandboxPlan(clock=clock, switches={}))
@@ -128,8 +130,8 @@ async def prepared(rules: Rules, folder: Path) -> Prepared:
         path.unlink(missing_ok=True)
         Journal.open(f"sqlite:///{path}", key=KEY).close()
         kept = tokens.read_bytes() if tokens.exists() else b""
-        _prepared[rules.name] = Prepared(mapping, bridge, state, path.read_bytes(), kept, rules.login)
-    return _prepared[rules.name]
+        _prepared[made] = Prepared(mapping, bridge, state, path.read_bytes(), kept, rules.login)
+    return _prepared[made]
 
 
 def _secret(app: Any, clock: WorldClock, rules: Rules) -> str:

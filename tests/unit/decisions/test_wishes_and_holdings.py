@@ -1,5 +1,8 @@
 """DESIGN 6 and 7: a field rule's wish, and which of a case's cards is which chain's."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from kreslo.connectors.model import FieldType
@@ -81,3 +84,17 @@ def test_a_card_goes_with_the_record_that_it_was_made_for(
     case = make_case(cards=(other, *cards))
     found = holdings(chains, case, make_bridge(), Asker(case, Facts()))
     assert {first: [each.target_id for each in cards] for first, cards in found.items()} == held
+
+
+@pytest.mark.parametrize(
+    ("state", "asks"),
+    [({}, True), ({"closed": True}, False), ({"gone": True}, False), ({"target_id": ""}, False)],
+    ids=["open", "closed", "gone", "not made yet"],
+)
+def test_whether_the_older_card_stands_is_asked_only_where_another_would_be_closed_for_it(
+    state: dict[str, Any], asks: bool
+) -> None:
+    case = make_case(cards=(card("1"), msgspec.structs.replace(card("2", "1", "2"), **state)))
+    asker = Asker(case, Facts())
+    holdings(ONE, case, make_bridge(), asker)
+    assert bool(asker.missing) is asks
