@@ -1,7 +1,7 @@
 """The authorization server, and the one local application that the portal knows.
 
-An access token lives an hour of the portal's clock (`access_seconds`), a refresh token 180 days; each refresh gives a new pair and spends
-the old refresh token. A client that is not known is told so with HTTP 200.
+An access token lives an hour of the portal's clock (`access_seconds`), a refresh token 180 days; each refresh gives a new
+pair and spends the old refresh token. A client that is not known is told so with HTTP 200.
 """
 
 import hashlib

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -25,6 +26,7 @@ from kreslo.journal.model import Explained, LastChange, ParkedItem, Priority, Re
 from kreslo.mapping.load import MappingFile
 from kreslo.mapping.model import Bridge
 from kreslo.records.exchange import Ticket, TimeTable
+from kreslo.sync.comparing import Comparison
 from kreslo.sync.deciding import Decider
 from kreslo.sync.delivering import Deliverer
 from kreslo.sync.drift import Compared
@@ -93,7 +95,8 @@ class BridgeRun:
         self._beside = beside
         self._inbox = Inbox(journal, seams.clock, beside or threads)
         self._watch = CatalogWatch(journal, target, threads)
-        self._nightly = Nightly(bridge, journal, source, target, seams.clock, threads)
+        compare = partial(Comparison, bridge, journal, source, target, seams.clock, threads)
+        self._nightly = Nightly(bridge, journal, threads, compare)
         # A comparison that a person asks for waits for the turn's end: a source is read by one at a time.
         self._alone = asyncio.Lock()
         self._names = stage_names(bridge)

@@ -1,13 +1,12 @@
 """The nightly comparison: once a night, or as soon as it can be where the machine was off at night."""
 
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
 import msgspec
 import structlog
 
-from kreslo.connectors.contract import Source, Target
 from kreslo.connectors.errors import ErrorKind, KresloError, LimitError, OutageError
-from kreslo.connectors.seams import Clock
 from kreslo.decisions.texts import text
 from kreslo.journal import BridgeJournal
 from kreslo.mapping.model import Bridge
@@ -40,17 +39,14 @@ class Nightly:
         self,
         bridge: Bridge,
         journal: BridgeJournal,
-        source: Source,
-        target: Target,
-        clock: Clock,
         threads: Threads,
+        compare: Callable[..., Comparison],
     ) -> None:
+        """`compare`: makes a comparison of this bridge, given `heal` and `sure`."""
         self._bridge = bridge
         self._journal = journal
-        self._source = source
-        self._target = target
-        self._clock = clock
         self._threads = threads
+        self._compare = compare
         self._under_way: Comparison | None = None
         self._attempts = 0
         self._last: datetime | None = None
@@ -98,16 +94,7 @@ class Nightly:
 
     def asked(self, *, heal: bool, sure: bool = False) -> Comparison:
         """A comparison from its beginning. `heal`: mend what is found; `sure`: however much that is."""
-        return Comparison(
-            self._bridge,
-            self._journal,
-            self._source,
-            self._target,
-            self._clock,
-            self._threads,
-            heal=heal,
-            sure=sure,
-        )
+        return self._compare(heal=heal, sure=sure)
 
     async def keep(self, compared: Compared) -> None:
         """For the status after a restart."""
