@@ -189,16 +189,12 @@ class Client:
     async def _asked(self, calls: Sequence[Call]) -> list[Reply]:
         """Read up to 50 calls, those that may share a request with whatever else is asked at this moment."""
         keyed: dict[str, Call] = {}
-        alone = [call.solo for call in calls]
-        for call, solo in zip(calls, alone, strict=True):
-            if not solo:
+        for call in calls:
+            if not call.solo:
                 self._asked_last += 1
                 keyed[f"q{self._asked_last}"] = call
         told = iter(await self._desk.ask(keyed) if keyed else [])
-        return [
-            await self._send_one(call) if solo else next(told)
-            for call, solo in zip(calls, alone, strict=True)
-        ]
+        return [await self._send_one(call) if call.solo else next(told) for call in calls]
 
     async def _send_keyed(self, calls: Mapping[str, Call]) -> list[Reply]:
         if len(calls) == 1:
@@ -206,16 +202,12 @@ class Client:
         return await self._send_batch(calls)
 
     async def _send_all(self, calls: Sequence[Call]) -> list[Reply]:
-        alone = [call.solo for call in calls]
-        batched = [call for call, solo in zip(calls, alone, strict=True) if not solo]
+        batched = [call for call in calls if not call.solo]
         if len(batched) < 2:
             return [await self._send_one(call) for call in calls]
         # The keys must not be numbers: PHP would make lists of the answer's maps.
         told = iter(await self._send_batch({f"c{index:04}": call for index, call in enumerate(batched)}))
-        return [
-            await self._send_one(call) if solo else next(told)
-            for call, solo in zip(calls, alone, strict=True)
-        ]
+        return [await self._send_one(call) if call.solo else next(told) for call in calls]
 
     async def _send_one(self, call: Call) -> Reply:
         await self._slow_down([call.method])
