@@ -21,10 +21,10 @@ _BLACKOUT = 0.3
 
 
 class Network(httpx.AsyncBaseTransport):
-    """`rate`: how often a request meets a fault; `down_until`: nobody answers before that monotonic instant. `when_late`:
-    called once, when a request is first left under way. `trace`: a
-    digest of all that was said and when; `writes`: requests that could change something; `most_a_second`: requests
-    that were sent within one.
+    """`rate`: how often a request meets a fault; `late_rate`: how often one that can change something is left under way
+    besides; `down_until`: nobody answers before that monotonic instant. `when_late`: called when a request that can
+    change something is left under way. `trace`: a digest of all that was said and when; `writes`: requests that could
+    change something; `most_a_second`: requests that were sent within one.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Network(httpx.AsyncBaseTransport):
         self._logins = logins
         self._tell = tell
         self.rate = 0.0
+        self.late_rate = 0.0
         self.when_late: Callable[[], None] | None = None
         self.down_until = 0.0
         self.trace = hashlib.sha256()
@@ -71,7 +72,7 @@ class Network(httpx.AsyncBaseTransport):
         except Crash:
             self._late(request, body)
             raise
-        fault = self._fault()
+        fault = self._fault(writes=writes)
         if fault:
             self._tell(f"network: {fault} strikes {_what(request, body)}")
         if self._chance.random() < self.rate * _BLACKOUT:
@@ -116,16 +117,17 @@ class Network(httpx.AsyncBaseTransport):
             self._second.popleft()
         self.most_a_second = max(self.most_a_second, len(self._second))
 
-    def _fault(self) -> str:
+    def _fault(self, *, writes: bool) -> str:
+        if writes and self._chance.random() < self.late_rate:
+            return "late"
         if self._chance.random() >= self.rate:
             return ""
         kinds, weights = zip(*self._crm.struck, strict=True)
         return str(self._chance.choices(kinds, weights)[0])
 
     def _late(self, request: httpx.Request, body: bytes) -> None:
-        if self.when_late is not None:
-            self.when_late, called = None, self.when_late
-            called()
+        if self.when_late is not None and self._crm.writes(request, body):
+            self.when_late()
         again = httpx.Request(request.method, request.url, headers=request.headers, content=body)
 
         async def deliver() -> None:

@@ -31,6 +31,9 @@ from tests.simulation.tickets import Exchange
 CALM_HOURS = 12
 """Within this much virtual time without faults all must be told and settled."""
 
+_WRONG_BY = (-90.0, 0.0, 300.0)
+"""Seconds by which the clock of Kreslo's machine can be made to differ."""
+
 _TURNS = 60
 """A turn that always has more to do is one that never ends. Lives of forty seeds needed eight at most."""
 
@@ -150,13 +153,12 @@ class World:
             self.clock.plan(self.chance.uniform(10, 90000), self._outage)
         for _ in range(self.chance.choice((0, 0, 1, 2))):
             self.clock.plan(self.chance.uniform(10, 90000), self._block)
-        if self.chance.random() < 0.2:
-            wrong_by = self.chance.choice((-90.0, 40.0, 300.0))
-            if self.chance.random() < 0.5:
-                self.clock.plan(self.chance.uniform(100, 80000), lambda: self._jump(wrong_by))
-            else:  # while nobody knows what became of a request
-                soon = self.chance.uniform(0.5, 20)
-                self.network.when_late = lambda: self.clock.plan(soon, lambda: self._jump(wrong_by))
+        self.network.late_rate = self.chance.choice((0.0, 0.0, 0.0, 0.3))
+        if self.network.late_rate and self.chance.random() < 0.5:
+            # While nobody knows what became of a request.
+            self.network.when_late = lambda: self.clock.plan(self.chance.uniform(0.5, 5), self._set_clock)
+        elif self.chance.random() < 0.15:
+            self.clock.plan(self.chance.uniform(100, 80000), self._set_clock)
 
     def _outage(self) -> None:
         if not self.source.failing:
@@ -169,7 +171,8 @@ class World:
         if self.source.failing:
             self.blocks.begin(self.chance.choice(self.crm.blocks), 60 * self.chance.uniform(3, 400))
 
-    def _jump(self, wrong_by: float) -> None:
+    def _set_clock(self) -> None:
+        wrong_by = self.chance.choice([each for each in _WRONG_BY if each != self.engine_clock.wrong_by])
         self.tell(f"Kreslo's clock is wrong by {wrong_by:.0f} s")
         # What was to be done at once is in the future of a clock that is set back, until that has made up for it.
         back = max(0.0, self.engine_clock.wrong_by - wrong_by)
@@ -178,7 +181,7 @@ class World:
 
     def _calm(self) -> None:
         self.tell("calm")
-        self.network.rate = self.crashes.rate = self.crashes.locked_rate = 0.0
+        self.network.rate = self.network.late_rate = self.crashes.rate = self.crashes.locked_rate = 0.0
         self.source.failing = False
         self.network.down_until = 0.0
         self.blocks.end()
