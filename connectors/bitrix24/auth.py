@@ -24,6 +24,8 @@ _INSTALL_AGAIN = (
     "токены приложения истекли или уже потрачены (invalid_grant): установите приложение заново и впишите новый "
     "app.refresh_token"
 )
+_ASK_AGAIN = 60.0
+"""Seconds for which a refusal stands: all that was asked together would else try the same spent token one by one."""
 _LOCK_TRIES = 120
 _LOCK_PAUSE = 0.25  # seconds
 
@@ -31,6 +33,14 @@ _LOCK_PAUSE = 0.25  # seconds
 class Tokens(msgspec.Struct, frozen=True):
     access: str
     refresh: str
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """`kept`: the refresh token of the file with which it was refused; `at`: on the steady clock."""
+
+    refusal: Refusal
+    kept: str
+    at: float
 
 
 class TokenStore(Protocol):
@@ -84,6 +94,7 @@ class AppAuth:
         self._store = store
         self._clock = clock
         self._tokens: Tokens | None = None
+        self._refused: _Refused | None = None
         self._turn = asyncio.Lock()
         self._lock = FileLock(options.tokens.with_name(options.tokens.name + ".lock"))
 
@@ -94,7 +105,9 @@ class AppAuth:
         """The token to call with."""
         if self._tokens is None:
             self._tokens = self._store.load()
-        return await self.renewed("") if self._tokens is None else self._tokens.access
+        if self._tokens is None or self._refused is not None:
+            return await self.renewed(self._tokens.access if self._tokens else "")
+        return self._tokens.access
 
     async def renewed(self, stale: str) -> str | Refusal:
         """A token other than `stale`: the one that somebody else has fetched meanwhile, else a new one."""
@@ -105,23 +118,28 @@ class AppAuth:
             try:
                 self._tokens = self._store.load()
                 if self._tokens is not None and self._tokens.access != stale:
+                    self._refused = None
                     return self._tokens.access
                 kept = self._tokens.refresh if self._tokens else ""
-                installed = self._options.first_token
-                if not (kept or installed):
-                    return _refused("no_tokens", "приложение не установлено: укажите app.refresh_token")
-                given = await self._ask(kept or installed)
-                if (
-                    isinstance(given, Refusal)
-                    and given.code == _SPENT
-                    and kept
-                    and installed not in ("", kept)
-                ):
-                    # The answer with the pair that followed was lost; it may have been installed again since.
-                    given = await self._ask(installed)
+                now = self._clock.monotonic()
+                if self._refused and self._refused.kept == kept and now - self._refused.at < _ASK_AGAIN:
+                    return self._refused.refusal
+                given = await self._given(kept, self._options.first_token)
+                self._refused = None
+                if isinstance(given, Refusal) and given.verdict is Verdict.PERMISSION:
+                    self._refused = _Refused(given, kept, now)
                 return given
             finally:
                 self._lock.let_go()
+
+    async def _given(self, kept: str, installed: str) -> str | Refusal:
+        if not (kept or installed):
+            return _refused("no_tokens", "приложение не установлено: укажите app.refresh_token")
+        given = await self._ask(kept or installed)
+        if isinstance(given, Refusal) and given.code == _SPENT and kept and installed not in ("", kept):
+            # The answer with the pair that followed was lost; it may have been installed again since.
+            given = await self._ask(installed)
+        return given
 
     async def _locked(self) -> bool:
         for _ in range(_LOCK_TRIES):

@@ -118,3 +118,49 @@ async def test_what_the_authorization_server_refuses_is_a_refused_login(
     for secret in (CLIENT_SECRET, "spent"):
         assert secret not in f"{refusal.value.message} {refusal.value.detail} {target!r}"
     await target.close()
+
+
+async def test_a_refused_login_is_not_tried_again_by_each_of_many_that_ask_together(
+    rig: TargetRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not again within a minute; a pair that somebody else has fetched meanwhile is taken at once."""
+    target = await opened(rig, tmp_path)
+    await target.catalog()
+    good = (tmp_path / "tokens").read_bytes()
+    rig.clock.advance(3700)
+    tokens = rig.app.state.portal.tokens  # type: ignore[attr-defined]
+    tried = 0
+    exchange = tokens.exchange
+
+    def refused(asked: dict[str, Any], base: str) -> Any:
+        nonlocal tried
+        tried += 1
+        return exchange({**asked, "refresh_token": "spent"}, base)
+
+    monkeypatch.setattr(tokens, "exchange", refused)
+    outcomes = await asyncio.gather(*(target.catalog() for _ in range(4)), return_exceptions=True)
+    assert {type(each) for each in outcomes} == {PermissionDeniedError}
+    assert tried == 2, "what was kept, and what was installed"
+    asked = (await rig.control("GET", "stats"))["requests"]
+    rig.clock.advance(30)
+    with pytest.raises(PermissionDeniedError):
+        await target.catalog()
+    assert tried == 2
+    rig.clock.advance(31)
+    with pytest.raises(PermissionDeniedError):
+        await target.catalog()
+    assert tried == 4
+    assert (await rig.control("GET", "stats"))["requests"] == asked, (
+        "with a token that is known to have ended"
+    )
+
+    monkeypatch.setattr(tokens, "exchange", exchange)
+    (tmp_path / "tokens").write_bytes(good)
+    beside = await opened(rig, tmp_path)
+    await beside.catalog()
+    refreshes = tokens.refreshes
+    await target.catalog()
+    await target.catalog()
+    assert tokens.refreshes == refreshes
+    for each in (beside, target):
+        await each.close()
