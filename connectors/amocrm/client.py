@@ -5,6 +5,7 @@ and whoever asked must look before it sends again.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from connectors.amocrm.tokens import access_of
 from connectors.amocrm.wire import Query, embedded, masked, query_string
 from kreslo.connectors.contract import Seams
 from kreslo.connectors.errors import ConfigurationError, KresloError, OutageError
+from kreslo.connectors.theirs import ServerClock
 
 PAGE = 250
 _ATTEMPTS = 5
@@ -49,10 +51,12 @@ Reply = Answer | Refusal
 Unless = Callable[[], Refusal | None] | None
 
 
+_SAME_CLOCK = 2.0
+"""Seconds: the header has whole ones, and the answer took a while."""
+
+
 class Client:
-    """One account as one token sees it. `skew`: seconds by which its clock is ahead of ours, as of the last answer.
-    `blocked`: the API is closed to the account, and nothing is sent.
-    """
+    """One account as one token sees it. `blocked`: the API is closed to the account, and nothing is sent."""
 
     def __init__(self, options: AmocrmOptions, seams: Seams) -> None:
         self._base = f"{options.address}/api/v4/"
@@ -71,10 +75,14 @@ class Client:
         self._reached = False
         self._block_until = 0.0
         self._block = PERMISSION_PAUSE
-        self.skew = 0.0
+        self._server = ServerClock(seams.clock)
 
     def __repr__(self) -> str:
         return f"Client({self._host})"
+
+    def now(self) -> datetime:
+        """The account's time."""
+        return self._server.now()
 
     @property
     def blocked(self) -> bool:
@@ -195,12 +203,10 @@ class Client:
             theirs = parsedate_to_datetime(told)
         except ValueError:
             return
-        ours = self._clock.now()
         if theirs.tzinfo is not None:
-            ahead = (theirs - ours).total_seconds()
-            self.skew = (
-                0.0 if abs(ahead) < 2.0 else ahead
-            )  # the header has whole seconds, and the answer took a while
+            ours = self._clock.now().timestamp()
+            told = theirs.timestamp()
+            self._server.tell(ours if abs(told - ours) < _SAME_CLOCK else told)
 
 
 def _given_up(refusal: Refusal) -> Refusal:

@@ -1,7 +1,6 @@
 """Answers to lookups: few requests, and every card re-checked against its condition."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from connectors.amocrm.book import Book
@@ -18,7 +17,7 @@ from connectors.amocrm.cards import (
 from connectors.amocrm.client import PAGE, Client
 from connectors.amocrm.entities import CONTACT, DEAL, KINDS, Kind, kind_of
 from connectors.amocrm.fields import Field
-from connectors.amocrm.listing import Row, by_ids, changed, listed, server_now
+from connectors.amocrm.listing import Row, by_ids, changed, listed
 from connectors.amocrm.options import AmocrmOptions
 from connectors.amocrm.schema import Schema
 from connectors.amocrm.wire import chunks
@@ -41,7 +40,7 @@ from kreslo.connectors.numbers import comparable
 from kreslo.connectors.seams import Clock
 from kreslo.records import Phone
 
-_SLACK = 5.0  # seconds between our clock and the account's, once their difference has been taken off
+_SLACK = 5.0  # seconds: the account's clock is known to one or two, and a wider listing is safe, a narrower one is not
 _FRESH = 20.0  # seconds for which the book is taken as true without asking what has changed
 _WALK_FROM = 40  # questions, since the start, from which one walk over the account is cheaper
 _FEWEST_PAGES = 100
@@ -98,7 +97,7 @@ class Finder:
                 continue
             # The border may or may not belong to the window. What stands on it is no sign of a filter that was ignored:
             # an import makes fifty cards a second, and all that came may be of that second.
-            border = int(self._account_time(min(asked))) - 1
+            border = int(min(asked).timestamp() - _SLACK) - 1
 
             def fits(row: Row, border: int = border) -> bool:
                 return int(row.get("created_at") or 0) >= border
@@ -107,12 +106,6 @@ class Finder:
                 self._client, self._clock, kind, {"filter": {"created_at": {"from": border}}}, fits
             )
             self._take(kind, rows or ())
-
-    def _account_time(self, ours: datetime) -> float:
-        """A little early: a wider listing is safe, a narrower one is not. So a clock of ours that is behind now is not made
-        up for: it may have been set back only after the instant was taken.
-        """
-        return ours.timestamp() + min(self._client.skew, 0.0) - _SLACK
 
     # --- candidates by key, field and phone -------------------------------------------------------------------------
 
@@ -147,7 +140,7 @@ class Finder:
 
     async def _recent(self, keys: Iterable[ByKey], phones: Iterable[str]) -> None:
         """What the search may not know of yet: it learns of a write some seconds later."""
-        since = server_now(self._client, self._clock) - self._options.index_lag - _SLACK
+        since = self._client.now().timestamp() - self._options.index_lag - _SLACK
         asked = {one.entity for one in keys} | ({Entity.CONTACT} if phones else set())
         for kind in (each for each in KINDS if each.entity in asked):
             self._take(kind, await changed(self._client, self._clock, kind, self._schema, since))
@@ -272,7 +265,7 @@ class Finder:
             case ByContact(entity, contact, open_only):
                 found = self._hanging(entity, contact, open_only)
             case CreatedSince(entity, since):
-                least = int(self._account_time(since))
+                least = int(since.timestamp() - _SLACK)
                 found = [
                     self._card(entity, one)
                     for one, row in self._rows[entity].items()
@@ -355,7 +348,7 @@ async def walk(client: Client, clock: Clock, schema: Schema, book: Book) -> None
     most = max(_FEWEST_PAGES, 2 * book.asked)
     if most <= book.too_many:
         return
-    started = server_now(client, clock)
+    started = client.now().timestamp()
     for kind in KINDS:
 
         def take(row: Row, kind: Kind = kind) -> bool:
@@ -389,7 +382,7 @@ async def keys_of(
 
 async def refresh(client: Client, clock: Clock, schema: Schema, book: Book) -> None:
     """Take in what has changed since the book was last read."""
-    started, moment = server_now(client, clock), clock.monotonic()
+    started, moment = client.now().timestamp(), clock.monotonic()
     for kind in KINDS:
         rows = await changed(client, clock, kind, schema, book.until, others_only=book.own_writes > PAGE)
         for row in rows:

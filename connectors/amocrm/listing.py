@@ -34,7 +34,7 @@ async def listed(
     ConfigurationError where the filter was plainly ignored, and LimitError where the list never stood still.
     """
     for _ in range(_ROUNDS):
-        started = server_now(client, clock)
+        started = client.now().timestamp()
         found: dict[int, Row] = {}
         page = 1
         while True:
@@ -110,7 +110,3 @@ async def by_ids(client: Client, kind: Kind, ids: Sequence[str]) -> list[Row]:
         answer = await client.ask(kind.path, {"filter": {"id": part}, "with": kind.others, "limit": PAGE})
         found += [row for row in answer.rows(kind.path) if str(row["id"]) in asked]
     return found
-
-
-def server_now(client: Client, clock: Clock) -> float:
-    return clock.now().timestamp() + client.skew

@@ -133,9 +133,7 @@ class AmocrmTarget:
     # --- reading ------------------------------------------------------------------------------------------------
 
     async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
-        """`CreatedSince` is meant by our clock; the difference to the account's is taken off, and a little more, so
-        that cards made a few seconds before may be among the answers.
-        """
+        """Of `CreatedSince`, cards made a few seconds before may be among the answers."""
         schema = await self._schema()
         async with self._finding:
             finder = Finder(self._client, self._clock, schema, self._options, self._book)
@@ -166,19 +164,21 @@ class AmocrmTarget:
             raise ConfigurationError(f"В amoCRM нет поля {code} в {kind_of(entity).russian}")
         return canonical(field, value, self._known.zone)
 
+    def now(self) -> datetime:
+        return self._client.now()
+
     async def events(self, since: datetime) -> tuple[list[Event], datetime]:
-        """`since` and the instant given back are by our clock; changes of the last seconds may come again. After many
+        """`since` and the instant given back are by the account's clock; changes of the last seconds may come again. After many
         writes of our own since the last look, only what others did is told.
         """
         self._warn()
-        asked_at, moment = self._clock.now(), self._clock.monotonic()
         schema = await self._schema()
-        skew = timedelta(seconds=self._client.skew)
-        least = (since + skew - _EVENT_SLACK).timestamp()
+        asked_at, moment = self.now(), self._clock.monotonic()
+        least = (since - _EVENT_SLACK).timestamp()
         async with self._finding:
             found = await changed_since(self._client, self._clock, schema, self._book, least)
             if least <= self._book.until:
-                self._book.until, self._book.read_at = (asked_at + skew).timestamp(), moment
+                self._book.until, self._book.read_at = asked_at.timestamp(), moment
             self._book.own_writes = 0
         return found, max(asked_at, since)
 
@@ -203,7 +203,7 @@ class AmocrmTarget:
             callers = await self._callers(changes)
         except KresloError as error:
             return [_unread(change, error) for change in changes]
-        started = self._clock.now()
+        started = self.now()
 
         async def standing(asked: Sequence[Change]) -> dict[str, str] | None:
             return await self._standing(asked, started)

@@ -5,6 +5,7 @@ and whoever asked must look before it sends again.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -77,10 +78,9 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({masked(self._base)})"
 
-    @property
-    def skew(self) -> float:
-        """Seconds by which the portal's clock is ahead of ours, as of the last answer."""
-        return self.operating.skew
+    def now(self) -> datetime:
+        """The portal's time."""
+        return self.operating.portal.now()
 
     @property
     def crowded(self) -> bool:
@@ -334,7 +334,7 @@ class Client:
             return Refusal(Verdict.UNKNOWN, "", f"HTTP {response.status_code} without a result")
         time = body.get("time")
         if isinstance(time, dict) and isinstance(finish := time.get("finish"), int | float):
-            self.operating.skew = float(finish) - self._clock.now().timestamp()
+            self.operating.portal.tell(float(finish))
         return body
 
 

@@ -32,7 +32,8 @@ from kreslo.connectors.model import (
 from kreslo.connectors.numbers import comparable
 from kreslo.connectors.seams import Clock
 
-_SLACK = timedelta(seconds=5)  # between our clock and the portal's, once their difference has been taken off
+_SLACK = timedelta(seconds=5)
+"""A wider listing is safe, a narrower one is not, and the portal's clock is known as of its last answer."""
 
 Row = dict[str, Any]
 
@@ -95,7 +96,7 @@ class Finder:
                 one.since for one in lookups if isinstance(one, CreatedSince) and one.entity is kind.entity
             ]
             if since:
-                queries.append((kind, self._since_query(kind, self.portal_time(min(since)))))
+                queries.append((kind, self._since_query(kind, _early(min(since)))))
         await self._pool(queries)
 
     async def _pool(self, queries: Sequence[tuple[Kind, Query]]) -> None:
@@ -143,11 +144,6 @@ class Finder:
         return Query(
             method=kind.method("list"), filter=condition, select=selection(kind, key), fits=fits, most=most
         )
-
-    def portal_time(self, ours: datetime) -> datetime:
-        """The instant by the portal's clock, a little early: a wider listing is safe, a narrower one is not."""
-        moved = ours.astimezone(UTC) + timedelta(seconds=self._client.skew) - _SLACK
-        return moved.replace(microsecond=0)
 
     # --- rows by phone and by contact ---------------------------------------------------------------------------
 
@@ -240,7 +236,7 @@ class Finder:
                     if value and str(self._rows[entity][card.id].get(code) or "") == value
                 ]
             case CreatedSince(entity, since):
-                least = self.portal_time(since)
+                least = _early(since)
                 found = [
                     card
                     for card in self._cards(entity)
@@ -299,6 +295,10 @@ async def together(*reading: Coroutine[Any, Any, None]) -> None:
     for ended in await asyncio.gather(*reading, return_exceptions=True):
         if ended is not None:
             raise ended
+
+
+def _early(since: datetime) -> datetime:
+    return (since.astimezone(UTC) - _SLACK).replace(microsecond=0)
 
 
 def _wanted(card: Card, open_only: bool) -> bool:

@@ -32,10 +32,10 @@ class Hearing:
         self._swept_until: datetime | None = None
 
     async def since(self, since: datetime) -> tuple[list[Event], datetime]:
-        """Both instants are by our clock; changes of the last seconds may come again. Asking from the instant that was
+        """Both instants are by the portal's clock; changes of the last seconds may come again. Asking from the instant that was
         given back says that everything before it has been written down.
         """
-        asked_at = self._clock.now()
+        asked_at = self._client.now()
         swept = await self._sweep(since) if self._is_time() else None
         if self._queue is None:
             events = swept if swept is not None else await self._polled(since)
@@ -61,7 +61,7 @@ class Hearing:
         """Everything that changed since the last sweep, however it would have been told; the queue is opened first, so
         that nothing falls between the two.
         """
-        began = self._clock.now()
+        began = self._client.now()
         await self._open()
         events = await self._polled(min(since, self._swept_until or since))
         self._swept_at, self._swept_until = self._clock.monotonic(), began
@@ -80,7 +80,7 @@ class Hearing:
         self._queue, self._client.connector = queue, self._name
 
     async def _polled(self, since: datetime) -> list[Event]:
-        least = (since + timedelta(seconds=self._client.skew) - _EVENT_SLACK).replace(microsecond=0)
+        least = (since - _EVENT_SLACK).replace(microsecond=0)
         return await changed_since(self._client, least)
 
 

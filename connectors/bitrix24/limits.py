@@ -16,6 +16,7 @@ import msgspec
 
 from connectors.bitrix24.options import Plan
 from kreslo.connectors.seams import Clock
+from kreslo.connectors.theirs import ServerClock
 
 OPERATING_LIMIT = 480.0
 WINDOW = 600.0
@@ -115,13 +116,13 @@ class Operating:
     """Working time of each method as the portal last told it, what is under way, and what a call is expected to cost.
     A method near its limit is slowed, then parked until the portal's oldest basket falls.
 
-    `skew`: seconds by which the portal's clock is ahead of ours.
+    `portal`: the portal's clock.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._methods: dict[str, _Method] = {}
-        self.skew = 0.0
+        self.portal = ServerClock(clock)
 
     # --- what answers tell ------------------------------------------------------------------------------------
 
@@ -262,8 +263,7 @@ class Operating:
         return known.baskets
 
     def _now(self) -> float:
-        """The portal's clock."""
-        return self._clock.now().timestamp() + self.skew
+        return self.portal.timestamp()
 
 
 def _smoothed(known: float | None, measured: float) -> float:

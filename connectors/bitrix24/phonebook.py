@@ -79,7 +79,7 @@ class Phonebook:
         counted = await self._client.ask(self._kind.method("list"), {"select": ["ID"], "start": 0})
         if counted.total is None or (pages := counted.total // PAGE + 1) > self._asked:
             return False
-        started = self._portal_time()
+        started = self._client.now()
         found = await walk(self._client, {"all": (self._query({}), pages)})
         self._ends, self._holders, self._last_id = {}, {}, 0
         self._keep(found["all"], started)
@@ -89,7 +89,7 @@ class Phonebook:
         """What was made or changed since the last reading, by whomever. What was deleted or merged is found out when
         its card is read.
         """
-        started = self._portal_time()
+        started = self._client.now()
         since = (self._read_at - _SLACK).isoformat(timespec="seconds")
         queries = {"new": (self._query({}, self._last_id), self._pages)}
         if self._last_id:
@@ -121,9 +121,6 @@ class Phonebook:
             fits=lambda row: int(row["ID"]) > after,
             after=after,
         )
-
-    def _portal_time(self) -> datetime:
-        return self._clock.now().astimezone(UTC) + timedelta(seconds=self._client.skew)
 
 
 # --- by the portal's index ------------------------------------------------------------------------------------------

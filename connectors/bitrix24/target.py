@@ -119,9 +119,7 @@ class Bitrix24Target:
     # --- reading ------------------------------------------------------------------------------------------------
 
     async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
-        """`CreatedSince` is meant by our clock; the difference to the portal's is taken off, and a little more, so
-        that cards made a few seconds before may be among the answers.
-        """
+        """Of `CreatedSince`, cards made a few seconds before may be among the answers."""
         schema = await self._schema()
         finder = Finder(self._client, self._clock, schema, self._options.key_field, self._phonebooks)
         return await finder.find(lookups)
@@ -147,8 +145,11 @@ class Bitrix24Target:
             raise ConfigurationError(f"В портале нет поля {code} у карточек «{kind_of(entity).word}»")
         return canonical(field, value)
 
+    def now(self) -> datetime:
+        return self._client.now()
+
     async def events(self, since: datetime) -> tuple[list[Event], datetime]:
-        """`since` and the instant given back are by our clock; changes of the last seconds may come again."""
+        """`since` and the instant given back are by the portal's clock; changes of the last seconds may come again."""
         await self._schema()  # its answers tell how the portal's clock stands to ours
         return await self._hearing.since(since)
 

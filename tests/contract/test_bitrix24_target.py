@@ -455,7 +455,7 @@ async def test_clocks_that_differ_neither_hide_a_card_nor_bring_old_ones(
     rig.app.state.portal.clock = OtherClock(rig.clock, ahead)
     old = await create(rig, key="mis/x/0")
     rig.clock.advance(60)
-    since = rig.clock.now()
+    since = rig.target.now()
     rig.clock.advance(1)
     new = await create(rig)
     assert [card.id for card in await rig.find(CreatedSince(Entity.DEAL, since))] == [new]

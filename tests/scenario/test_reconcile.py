@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from kreslo.connectors.errors import ConfigurationError, ErrorKind
+from kreslo.connectors.errors import ConfigurationError, ErrorKind, PermissionDeniedError
 from kreslo.connectors.model import Change, CreateCard, Entity
+from kreslo.sync.comparing import Comparison
 from kreslo.sync.drift import Compared, DriftKind
 from tests.scenario.crms import CrmWorld
 from tests.scenario.world import visit
@@ -192,3 +193,27 @@ async def test_a_crm_without_our_key_field_ends_the_comparison_and_not_the_bridg
     error = crm.run.status().last_error
     assert error
     assert (error.message, error.where) == ("нет поля ключа", "comparison")
+
+
+async def test_what_the_comparison_meets_is_not_over_because_a_pause_before_it_is(
+    crm: CrmWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The turn in which the clinic answers again is the one that is refused (simulated seed 498).
+    await booked(crm)
+    assert crm.run
+
+    async def refused(_: Comparison) -> None:
+        raise PermissionDeniedError("вход отозван")
+
+    monkeypatch.setattr(Comparison, "step", refused)
+    hidden = crm.clinic.path.rename(crm.folder / "hidden.db")
+    await crm.pass_time(15 * 3600)
+    await crm.turn()
+    assert crm.run.status().paused
+    hidden.rename(crm.clinic.path)
+    await crm.pass_time(120)
+    await crm.turn()
+    assert not crm.run.status().paused
+    error = crm.run.status().last_error
+    assert error
+    assert (error.message, error.over) == ("вход отозван", False)

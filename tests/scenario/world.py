@@ -61,6 +61,9 @@ enquiry:
 """
 
 
+_LONGEST_STEP = 16.0  # seconds
+
+
 class Stage:
     """A bridge between a source that is driven by hand and a CRM's sandbox. `run`: the bridge. `http`: the sandbox's
     control plane. `text`: the mapping, with places for the sandbox's settings.
@@ -93,16 +96,22 @@ class Stage:
             self.run = None
 
     async def settle(self, *, seconds: float = 600) -> None:
-        """Turns, moving the clock, until the bridge says that nothing waits; it must come to that."""
+        """Turns, moving the clock, until the bridge says that nothing waits; it must come to that. Faster and faster while
+        nothing happens.
+        """
         assert self.run
         await self.pass_time(6)
         until = self.clock.now() + timedelta(seconds=seconds)
+        step = 1.0
         while self.clock.now() < until:
             busy = await self.run.turn()
-            if not busy:
-                if self.run.status().settled:
-                    return
-                self.clock.advance(1)
+            if busy:
+                step = 1.0
+            elif self.run.status().settled:
+                return
+            else:
+                self.clock.advance(step)
+                step = min(2 * step, _LONGEST_STEP)
         raise AssertionError(f"did not settle: {self.run.status()}")
 
     async def turn(self, count: int = 1) -> None:

@@ -41,6 +41,10 @@ class WorldClock:
         """`act` happens `after` seconds from now; of two at one time the first planned goes first."""
         heapq.heappush(self._plan, (self._passed + after, next(self._order), act))
 
+    def drop_plans(self) -> None:
+        """Nobody does any more what they had in mind."""
+        self._plan.clear()
+
     def next_plan(self) -> float | None:
         """Seconds until the next planned act."""
         return self._plan[0][0] - self._passed if self._plan else None

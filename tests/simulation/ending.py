@@ -69,9 +69,10 @@ def _accounted(world: "World") -> Iterator[Violation]:
 
 
 async def _quiet(world: "World") -> list[Violation]:
-    """All read anew changes nothing, at a time when the clock changes nothing either."""
+    """All read anew changes nothing, while nobody does anything and the clock changes nothing either."""
     run = world.engine.run
     assert run is not None
+    world.clock.drop_plans()
     while oracle.moved_by_clock(
         world.mis.appointments(),
         world.mis.enquiries(),

@@ -120,8 +120,14 @@ class Target(Protocol):
         """Try each change once. One outcome a change, in order; raises nothing for what an outcome can say."""
         ...
 
+    def now(self) -> datetime:
+        """The CRM's own time, as its last answer told it, carried on by a steady clock. Every instant that a target is
+        asked with or gives is by it: of ours, which may be set at any moment, nothing depends.
+        """
+        ...
+
     async def events(self, since: datetime) -> tuple[list[Event], datetime]:
-        """What changed since then (polling), and the instant to ask from next time."""
+        """What changed since then (polling), and the instant to ask from next time; both by `now`."""
         ...
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> list[Event]:

@@ -166,7 +166,7 @@ class ByField(msgspec.Struct, frozen=True, tag="field"):
 
 
 class CreatedSince(msgspec.Struct, frozen=True, tag="since"):
-    """All cards created at or after `since`: the complete listing that an unknown create is probed against."""
+    """All cards created at or after `since`, by the CRM's clock (`Target.now`): the complete listing that an unknown create is probed against."""
 
     entity: Entity
     since: datetime

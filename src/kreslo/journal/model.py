@@ -111,7 +111,8 @@ class Conflict(msgspec.Struct, frozen=True):
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """A journalled intent. `ready`: the action with every reference resolved, None while a card that it needs is not
-    created yet. `sent_at`: when it went to `sending`. `attempt`: how many times it was sent (probed resends).
+    created yet. `sent_at`: when it went to `sending`, by the CRM's clock. `attempt`: how many times it was sent (probed
+    resends).
     """
 
     id: str

@@ -150,7 +150,7 @@ class BridgeRun:
         now = self._clock.now()
         if self._pause_until and now < self._pause_until:
             return False
-        waited_for = self._pause_until
+        waited_for, error_before = self._pause_until, self._status.last_error
         try:
             async with self._alone:
                 busy = await self._work(now)
@@ -159,7 +159,7 @@ class BridgeRun:
             busy = False
         else:
             if waited_for and self._pause_until == waited_for:  # a write that was refused begins another
-                self._resume()
+                self._resume(error_before)
         try:
             await self._report()
         except OutageError as error:
@@ -257,12 +257,15 @@ class BridgeRun:
             last_error=LastError(at=now, kind=error.kind, message=error.message, where=where),
         )
 
-    def _resume(self) -> None:
+    def _resume(self, error_before: LastError | None) -> None:
+        """`error_before`: as it stood before this turn; one that the turn itself met is not over."""
         log.info("resumed", bridge=self.name, after=self._failures)
         self._failures = 0
         self._pause_until = None
         last = self._status.last_error
-        self._set(paused="", last_error=msgspec.structs.replace(last, over=True) if last else None)
+        if last is not None and last is error_before:
+            last = msgspec.structs.replace(last, over=True)
+        self._set(paused="", last_error=last)
 
     async def _report(self) -> None:
         now = self._clock.now()

@@ -31,7 +31,7 @@ from kreslo.sync.threads import Threads
 log = structlog.get_logger(__name__)
 
 MARGIN = timedelta(seconds=30)
-"""How far the CRM's clock may stand behind ours when we list what was created since the send."""
+"""How far the CRM's clock may stand behind what it told last when we list what was created since the send."""
 
 
 class Deliverer:
@@ -60,7 +60,7 @@ class Deliverer:
         if not intents:
             return []
         # A decision may have superseded some since they were listed: only what was begun may be sent.
-        intents = await self._threads.run(self._journal.begin, intents, now)
+        intents = await self._threads.run(self._journal.begin, intents, self._target.now())
         if not intents:
             return []
         try:

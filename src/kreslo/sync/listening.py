@@ -32,7 +32,7 @@ class Listener:
         """Polls the CRM; how many cards of ours or leads changed. Raises what the target's reads raise."""
         since = await self._threads.run(self._journal.event_cursor)
         if since is None:
-            since = self._clock.now()
+            since = self._target.now()
             await self._first_look()
             await self._threads.run(self._journal.save_event_cursor, since)
         await self._tickets.first_look()
@@ -83,7 +83,7 @@ class Listener:
         if self._lead_entity is None:
             return
         claim = self._bridge.appointment.claim if self._bridge.appointment else None
-        since = self._clock.now() - (claim.within if claim else WATCH)
+        since = self._target.now() - (claim.within if claim else WATCH)
         for found in await self._target.find([CreatedSince(self._lead_entity, since)]):
             await self._look(found.cards)
 

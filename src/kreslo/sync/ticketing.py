@@ -43,7 +43,7 @@ class Ticketer:
         if self._plan is None or self._looked:
             return
         if not await self._threads.run(self._journal.flag, LOOKED):
-            since = self._clock.now() - BACK
+            since = self._target.now() - BACK
             for found in await self._target.find([CreatedSince(self._plan.entity, since)]):
                 await self.take(found.cards)
             await self._threads.run(self._journal.save_flag, LOOKED, self._clock.now().isoformat())

@@ -70,6 +70,9 @@ class Crm:
     def canonical(self, _entity: Entity, _code: str, value: Value) -> Value:
         return value
 
+    def now(self) -> datetime:
+        return DAY
+
     async def find(self, lookups: Sequence[Lookup]) -> list[Found]:
         return [Found(lookup, self.cards, DAY) for lookup in lookups]
 
