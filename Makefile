@@ -8,7 +8,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
         --no-emit-index-url --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit lint odbc bench simulate mutants mutation crash proofs lock clean
+.PHONY: help install demo test tests unit lint odbc bench simulate mutants mutation crash proofs lock clean
 
 help:
 	@echo "make demo            the demo: a made-up clinic, a sandbox CRM, the bridge between them (Ctrl-C stops it)"
@@ -44,12 +44,16 @@ install: .venv/.installed
 demo: .venv/.installed
 	@$(BIN)/kreslo demo $(if $(SOURCE),--source $(SOURCE)) $(if $(TARGET),--crm $(TARGET)) $(if $(filter-out 0,$(ONCE)),--once) $(if $(SPEED),--speed $(SPEED)) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
-test: lint odbc
-# A file's tests stay in one process: a demo or a portal that they share is started once. In the order of the
-# folders, so that what takes long begins first and small files fill the end.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not exhaustive" $(ARGS)
+test: odbc
+	@$(MAKE) --no-print-directory -j 2 lint tests
 
-# What takes long: the contract suite under every switch, more seeds, large imports through a bad line.
+# A file's tests, and a class's, stay in one process: a demo or a portal that they share is started once. In the order of
+# the folders, so that what takes long begins first and small files fill the end. Three processes for two processors:
+# some tests wait for others.
+tests: odbc
+	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not exhaustive" $(ARGS)
+
+# What takes long: the contract suite under every switch, large imports through a bad line.
 proofs: .venv/.installed
 	@$(BIN)/python -m pytest -n 2 -m exhaustive $(ARGS)
 

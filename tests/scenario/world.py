@@ -18,6 +18,7 @@ from kreslo.records import RecordKind, RecordRef
 from kreslo.sync.bridge import BridgeRun
 from kreslo.sync.opening import build_target, open_bridge
 from tests.contract.ident_clinic import Clinic
+from tests.journals import lay_empty_journal
 
 BASE = "http://127.0.0.1:1"
 MAPPING = """\
@@ -87,7 +88,8 @@ class Stage:
         await target.close()
 
     async def start(self) -> None:
-        state = f"sqlite:///{self.folder / 'state.db'}"
+        path = self.folder / "state.db"
+        state = f"sqlite:///{path}" if path.exists() else lay_empty_journal(path)
         self.run = await open_bridge(self.mapping, state=state, seams=self.seams, in_place=True)
 
     async def stop(self) -> None:

@@ -11,18 +11,10 @@ from sqlalchemy import Connection, create_engine, make_url, text
 
 from kreslo.journal import BridgeJournal, Journal
 from kreslo.journal.schema import metadata
+from tests.journals import lay_empty_journal
 
 POSTGRES = os.environ.get("KRESLO_TEST_POSTGRES", "")
 """Address of a PostgreSQL database that the tests may wipe; without it they start one of their own, from a package."""
-
-
-@pytest.fixture(scope="session")
-def empty_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A journal that was migrated once, to be copied: its file and its key file."""
-    folder = tmp_path_factory.mktemp("journal")
-    with Journal.open(f"sqlite:///{folder}/journal.db"):
-        pass
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -72,12 +64,10 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def file_url(tmp_path: Path, empty_journal: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def file_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty journal in a file, for what is a file's alone."""
     monkeypatch.delenv("KRESLO_KEY", raising=False)
-    for file in empty_journal.iterdir():
-        shutil.copy2(file, tmp_path / file.name)
-    return f"sqlite:///{tmp_path}/journal.db"
+    return lay_empty_journal(tmp_path / "journal.db")
 
 
 @pytest.fixture
