@@ -17,6 +17,7 @@ from kreslo.connectors.errors import (
     ErrorKind,
     KresloError,
     LimitError,
+    LockedOutError,
     OutageError,
     PermissionDeniedError,
     UnknownOutcomeError,
@@ -110,9 +111,9 @@ _WORDS: dict[Verdict, tuple[type[KresloError], str]] = {
             "час, проверьте оплату."
         ),
     ),
-    Verdict.BLOCKED: (PermissionDeniedError, BLOCKED_WORDS),
+    Verdict.BLOCKED: (LockedOutError, BLOCKED_WORDS),
     Verdict.LOGIN: (
-        PermissionDeniedError,
+        LockedOutError,
         "amoCRM не принял токен. Проверьте, что он не истёк и не отозван: «Ключи и доступы» в карточке интеграции.",
     ),
     Verdict.PERMISSION: (

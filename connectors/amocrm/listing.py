@@ -12,7 +12,13 @@ from connectors.amocrm.client import PAGE, Client
 from connectors.amocrm.entities import CONTACT, DEAL, Kind
 from connectors.amocrm.schema import Schema
 from connectors.amocrm.wire import Query
-from kreslo.connectors.errors import ConfigurationError, DataError, LimitError, PermissionDeniedError
+from kreslo.connectors.errors import (
+    ConfigurationError,
+    DataError,
+    LimitError,
+    LockedOutError,
+    PermissionDeniedError,
+)
 from kreslo.connectors.seams import Clock
 
 Row = Mapping[str, Any]
@@ -66,9 +72,9 @@ async def _deleted_since(client: Client, kind: Kind, started: float) -> bool:
     condition = {"type": _DELETED[kind.entity], "created_at": f"{since},{since + 86_400}"}
     try:
         rows = (await client.ask("events", {"filter": condition, "limit": 100})).rows("events")
+    except LockedOutError:
+        raise
     except (PermissionDeniedError, DataError, ConfigurationError):
-        if client.blocked:
-            raise
         return False  # no right to the log of events: the list stands as it was read
     wanted = _DELETED[kind.entity].split(",")
     return any(row.get("type") in wanted and int(row.get("created_at") or 0) >= since for row in rows)

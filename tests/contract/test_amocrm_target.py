@@ -1,6 +1,6 @@
 """The amoCRM target against its sandbox account: the contract of all targets, then the account's own traps."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,13 @@ from connectors.amocrm.sandbox.cards import Kind
 from connectors.amocrm.sandbox.fields import Field, Option
 from connectors.amocrm.sandbox.switches import UNVERIFIED
 from kreslo.connectors.contract import Target
-from kreslo.connectors.errors import ConfigurationError, ErrorKind, LimitError, PermissionDeniedError
+from kreslo.connectors.errors import (
+    ConfigurationError,
+    ErrorKind,
+    LimitError,
+    LockedOutError,
+    PermissionDeniedError,
+)
 from kreslo.connectors.locking import FileLock
 from kreslo.connectors.model import (
     AddNote,
@@ -208,6 +214,26 @@ async def test_a_list_is_read_again_when_a_card_was_deleted_while_it_was_read(
     monkeypatch.setattr(rig.target._client, "ask", ask)  # type: ignore[attr-defined]
     found = await rig.find(CreatedSince(Entity.DEAL, since))
     assert [int(card.id) for card in found] == made[1:]
+
+
+@pytest.mark.parametrize("kind", ["401", "403html"])
+async def test_a_lost_login_is_not_taken_for_a_missing_right(rig: TargetRig, kind: str) -> None:
+    """Without the right to read the log of deletions, or who works there, the rest goes on; locked out, nothing may."""
+    for at in range(251):
+        await rig.staff("create", entity="deal", fields={"name": f"{at}"})
+    since = rig.clock.now() - timedelta(hours=1)
+    asked: list[tuple[str, Callable[[], Awaitable[object]]]] = [
+        ("events", lambda: rig.target.events(since)),
+        ("events", lambda: rig.find(CreatedSince(Entity.DEAL, since))),
+        ("users", rig.refresh),
+        ("leads/loss_reasons", rig.refresh),
+    ]
+    for path, ask in asked:
+        await rig.fault(kind, match=f"*{path}*", times=1)
+        with pytest.raises(LockedOutError):
+            await ask()
+        rig.clock.advance(3600)
+        await ask()
 
 
 async def test_a_card_is_found_by_another_systems_key(rig: TargetRig) -> None:

@@ -25,8 +25,8 @@ MOST_PAGES = 1_073_741_823
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One life. `folder`: where it runs. `log`: its stdout and stderr. `trace`: the points that it passes. `full`: while this file is there,
-    the journal's disk is full: the database cannot grow.
+    """One life. `folder`: where it runs. `log`: its stdout and stderr. `trace`: the points that it passes. `full`: while
+    this file is there, the journal's disk is full: the database cannot grow.
     """
 
     arguments: tuple[str, ...]

@@ -38,7 +38,7 @@ class Scene:
         self.now = world.engine_clock.now()
         self.rules = world.rules
         self.cards = world.crm.cards()
-        self.acts = world.life.acts
+        self.acts = world.life.staff.acts
         self.deals = {card.id: card for card in self.cards if card.entity == "deal"}
         self.by_key: dict[str, list[CardView]] = defaultdict(list)
         for card in self.cards:
@@ -216,7 +216,7 @@ def _contacts(scene: Scene) -> Iterator[Violation]:
     if scene.did("merge", entity="contact"):
         return
     for card in scene.cards:
-        if card.entity == "contact" and card.id in scene.world.life.strangers and card.key:
+        if card.entity == "contact" and card.id in scene.world.life.staff.strangers and card.key:
             yield Violation("a phone is not a person", f"contact {card.id} of a stranger became {card.key}")
     if scene.did("merge", entity="contact") or scene.did("relink"):
         return

@@ -1,6 +1,4 @@
-"""What happens in a clinic, by chance: bookings and what becomes of them, leads and enquiries, and what staff do in the
-CRM meanwhile.
-"""
+"""What happens in a clinic, by chance: bookings and what becomes of them, enquiries, and what staff do in the CRM meanwhile."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -23,8 +21,9 @@ from kreslo.records import (
 )
 from tests.simulation.clock import WorldClock
 from tests.simulation.mis import Mis
-from tests.simulation.rules import CLAIM_STAGE, PROTECTED, RESCHEDULE_REASON, Rules
-from tests.simulation.views import CardView, Crm
+from tests.simulation.rules import CLAIM_STAGE, RESCHEDULE_REASON, Rules
+from tests.simulation.staff import Staff
+from tests.simulation.views import Crm
 
 DOCTORS = (Doctor("1", "Сидорова Анна Петровна", "Терапевт"), Doctor("2", "Котов Пётр Ильич", "Ортопед"))
 _PEOPLE = (
@@ -35,39 +34,21 @@ _PEOPLE = (
     ("Сорокина", "Нина", date(2001, 9, 21)),
 )
 _CHILD = ("Ёлкин", "Тимофей", date(2017, 6, 3))
-_STRANGER = ("Чужаков", "Пров")
 _DAY = 86400.0
 
 
-class StaffAct(msgspec.Struct, frozen=True, kw_only=True):
-    """One act of staff in the CRM at a monotonic instant. `kind`: drag, edit, relink, delete, merge, lead,
-    type."""
-
-    at: float
-    kind: str
-    entity: str
-    id: str
-    value: Any = None
-
-
 class Life:
-    """Plans the acts of `days` days on the clock. `acts`: what staff did; `strangers`: ids of contacts that
-    staff typed in for somebody who is no patient; `entered`: leads that ever stood at CLAIM_STAGE, and their phones then.
-    """
+    """Plans the acts of `days` days on the clock. `staff`: those who work in the CRM."""
 
     def __init__(
         self, clock: WorldClock, mis: Mis, crm: Crm, rules: Rules, chance: Random, tell: Callable[[str], None]
     ) -> None:
         self._clock = clock
         self._mis = mis
-        self._crm = crm
         self._rules = rules
         self._chance = chance
         self._tell = tell
-        self.acts: list[StaffAct] = []
-        self.staff_touched = 0.0
-        self.strangers: set[str] = set()
-        self.entered: dict[str, tuple[str, ...]] = {}
+        self.staff = Staff(clock, mis, crm, rules, chance, tell, ahead=self._ahead, new_phone=self._phone)
         self._numbers = [f"+7900555{1000 + number}" for number in range(12)]
 
     def begin(self, days: float, *, events: int) -> None:
@@ -80,13 +61,13 @@ class Life:
         for _ in range(chance.randint(0, 4)):
             self._book(chance.uniform(-40, 3))
         for _ in range(chance.randint(0, 2)):
-            self._lead()
+            self.staff.new_lead()
         for _ in range(chance.choice((0, 0, 1, 2))):
-            self._type_contact()
+            self.staff.type_contact()
         if chance.random() < 0.5:
             # Answered early: the clock comes by while the card stands where the answer put it.
             self._book(chance.uniform(1.2, 2.5))
-            self._clock.plan(chance.uniform(600, 30000), self._reply)
+            self._clock.plan(chance.uniform(600, 30000), self.staff.reply)
         for _ in range(events):
             act = self._pick()
             self._clock.plan(chance.random() ** 1.5 * days * _DAY, act)
@@ -109,17 +90,17 @@ class Life:
             (self._new_patient, 2),
             (self._change_patient, 2),
             (self._enquire, 4),
-            (self._lead, 3),
-            (self._drag, 5),
-            (self._reply, 5),
-            (self._edit_own, 3),
-            (self._edit_ours, 2),
-            (self._relink, 1),
-            (self._delete_visit, 1),
-            (self._merge_contacts, 1),
-            (self._merge_visits, 1),
-            (self._drag_lead, 2),
-            (self._type_contact, 2),
+            (self.staff.new_lead, 3),
+            (self.staff.drag, 5),
+            (self.staff.reply, 5),
+            (self.staff.edit_own, 3),
+            (self.staff.edit_ours, 2),
+            (self.staff.relink, 1),
+            (self.staff.delete_visit, 1),
+            (self.staff.merge_contacts, 1),
+            (self.staff.merge_visits, 1),
+            (self.staff.drag_any_lead, 2),
+            (self.staff.type_contact, 2),
         )
         able = [
             (act, weight) for act, weight in acts if getattr(act, "__name__", "") not in self._rules.never
@@ -204,7 +185,7 @@ class Life:
         shared = [phone for phone in phones if phones.count(phone) > 1]
         if shared:
             phone = self._chance.choice(shared)
-            self.lead("Мария", phone.e164, CLAIM_STAGE, f"{phone.e164} (family)")
+            self.staff.lead("Мария", phone.e164, CLAIM_STAGE, f"{phone.e164} (family)")
             for patient in [each for each in self._mis.patients() if each.phones[:1] == (phone,)]:
                 self._book(self._chance.uniform(0.5, 4), patient)
 
@@ -345,128 +326,6 @@ class Life:
         name = self._chance.choice(("Мария", "", "Аноним"))
         record = Enquiry(id=number, created_at=self._clock.now(), phones=(phone,), name=name)
         self._put(record, f"enquiry {number} from {phone.e164}")
-
-    # --- the CRM ------------------------------------------------------------------------------------------------
-
-    def _did(self, kind: str, entity: str, card_id: str, value: Any = None) -> None:
-        self.acts.append(
-            StaffAct(at=self._clock.monotonic(), kind=kind, entity=entity, id=card_id, value=value)
-        )
-        self.staff_touched = self._clock.monotonic()
-        self._tell(f"staff: {kind} {entity} {card_id} {value or ''}".rstrip())
-
-    def _lead(self) -> None:
-        patients = [each for each in self._mis.patients() if each.phones]
-        known = self._chance.random() < 0.6 and patients
-        phone = self._chance.choice(patients).phones[0].e164 if known else self._phone().e164
-        stage = self._chance.choice(("Новый", CLAIM_STAGE, CLAIM_STAGE))
-        name = self._chance.choice(("Мария", "", "мама Тимофея", "Олег"))
-        self.lead(name, phone, stage)
-
-    def lead(self, name: str, phone: str, stage: str, said: str = "") -> str:
-        """An enquiry comes into the CRM; its card's id."""
-        made = self._crm.lead(name, phone, stage)
-        self._did("lead", "lead", made, said or f"{phone} at {stage}")
-        self._note_entry(made)
-        return made
-
-    def _note_entry(self, lead: str) -> None:
-        card = next((each for each in self._crm.cards() if (each.entity, each.id) == ("lead", lead)), None)
-        if card is not None and card.stage == CLAIM_STAGE:
-            self.entered[lead] = card.phones
-
-    def _type_contact(self) -> None:
-        """Somebody with a patient's phone: the patient, or a stranger."""
-        patients = [each for each in self._mis.patients() if each.phones]
-        if not patients:
-            return
-        patient = self._chance.choice(patients)
-        stranger = self._chance.random() < 0.6
-        surname, name = _STRANGER if stranger else (patient.surname, patient.name)
-        made = self._crm.contact(surname, name, patient.phones[0].e164)
-        if stranger:
-            self.strangers.add(made)
-        self._did("type", "contact", made, f"{surname} {name}")
-
-    def _cards(self, entity: str) -> list[CardView]:
-        return [card for card in self._crm.cards() if card.entity == entity and (card.key or card.visit)]
-
-    def _drag(self) -> None:
-        deals = self._cards("deal")
-        if deals:
-            card = self._chance.choice(deals)
-            stage = self._chance.choice((*PROTECTED, *self._rules.stages.values()))
-            self._crm.drag("deal", card.id, stage)
-            self._did("drag", "deal", card.id, stage)
-
-    def _reply(self) -> None:
-        """A patient answers before the visit, and a robot moves the card: from there the clock must not take it."""
-        ahead = {visit.id for visit in self._ahead()}
-        deals = [card for card in self._cards("deal") if card.visit in ahead]
-        if deals:
-            card, stage = self._chance.choice(deals), self._chance.choice(PROTECTED)
-            self._crm.drag("deal", card.id, stage)
-            self._did("drag", "deal", card.id, stage)
-
-    def _edit_own(self) -> None:
-        """A field that is staff's own."""
-        found = self._cards(self._chance.choice(("deal", "contact")))
-        if found:
-            card = self._chance.choice(found)
-            text = f"записка {len(self.acts)}"
-            self._crm.edit(card.entity, card.id, {"COMMENTS": text})
-            self._did("edit", card.entity, card.id, ("COMMENTS", text))
-
-    def _edit_ours(self) -> None:
-        deals = self._cards("deal")
-        if deals:
-            card = self._chance.choice(deals)
-            self._crm.edit("deal", card.id, {"Врач": "Не тот врач"})
-            self._did("edit", "deal", card.id, ("Врач", "Не тот врач"))
-
-    def _relink(self) -> None:
-        deals, contacts = self._cards("deal"), self._cards("contact")
-        if deals and contacts and "relink" not in self._crm.cannot:
-            card, other = self._chance.choice(deals), self._chance.choice(contacts)
-            self._crm.relink(card.id, [other.id])
-            self._did("relink", "deal", card.id, other.id)
-
-    def _delete_visit(self) -> None:
-        deals = self._cards("deal")
-        if deals:
-            card = self._chance.choice(deals)
-            self._crm.delete("deal", card.id)
-            self._did("delete", "deal", card.id, card.visit)
-
-    def _merge_contacts(self) -> None:
-        contacts = self._cards("contact")
-        if len(contacts) > 1:
-            loser, survivor = self._chance.sample(contacts, 2)
-            self._crm.merge("contact", loser.id, survivor.id)
-            self._did("merge", "contact", loser.id, survivor.id)
-
-    def _merge_visits(self) -> None:
-        """Somebody takes two visits' cards for one."""
-        deals = [card for card in self._cards("deal") if card.visit]
-        if len(deals) > 1:
-            loser, survivor = self._chance.sample(deals, 2)
-            self._crm.merge("deal", loser.id, survivor.id)
-            self._did("merge", "deal", loser.id, (loser.visit, survivor.visit))
-
-    def _drag_lead(self) -> None:
-        leads = [card for card in self._crm.cards() if card.entity == "lead" and card.semantic == "P"]
-        if leads:
-            card = self._chance.choice(leads)
-            stage = self._chance.choice(("Новый", CLAIM_STAGE, "Не записался"))
-            self.drag_lead(card.id, stage)
-
-    def drag_lead(self, lead: str, stage: str) -> None:
-        """Staff move an open lead; one that was closed meanwhile they leave."""
-        there = [each for each in self._crm.cards() if (each.entity, each.id) == ("lead", lead)]
-        if there and there[0].semantic == "P":
-            self._crm.drag("lead", lead, stage)
-            self._did("drag", "lead", lead, stage)
-            self._note_entry(lead)
 
 
 def _shown(phones: Sequence[Phone]) -> str:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from kreslo.records import Appointment, Enquiry, RecordKind
-from tests.simulation.life import StaffAct
 from tests.simulation.mis import Version
 from tests.simulation.rules import (
     POLL_HOURS,
@@ -23,6 +22,7 @@ from tests.simulation.rules import (
     WINDOW_HOURS,
     Rules,
 )
+from tests.simulation.staff import StaffAct
 
 ENDS = frozenset({"completed", "cancelled", "rescheduled", "no_show"})
 BY_CLOCK = frozenset({"upcoming", "tomorrow", "today"})

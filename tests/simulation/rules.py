@@ -22,7 +22,10 @@ POLL_HOURS = {POLL: 1, REMINDER: 7}
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: phase → stage name; `messages`: phases whose stage writes to the patient. `source`: "made" (records from
-    nowhere) "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `login`: how it lets us in, by a "key" of ours, as an "app", or by "oauth". `never`: acts of life that this world cannot show. `polls`: a campaign asks after each visit. `tickets`: iDent takes leads of CLAIM_STAGE as tickets. `late`: seconds, one of which the MIS takes to commit.
+    nowhere), "ident" (the real source on iDent's tables) or "helix" (the real one on files). `target`: the CRM. `login`: how
+    it lets us in, by a "key" of ours, as an "app", or by "oauth". `never`: acts of life that this world cannot show.
+    `polls`: a campaign asks after each visit. `tickets`: iDent takes leads of CLAIM_STAGE as tickets. `late`: seconds, one
+    of which the MIS takes to commit.
     """
 
     name: str

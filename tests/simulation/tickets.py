@@ -68,13 +68,15 @@ class Exchange:
         clock, life = self._world.clock, self._world.life
         self._leads += 1
         at_once = self._chance.random() < 0.5
-        lead = life.lead("Заявкина", f"+7900555{5000 + self._leads}", CLAIM_STAGE if at_once else "Новый")
+        lead = life.staff.lead(
+            "Заявкина", f"+7900555{5000 + self._leads}", CLAIM_STAGE if at_once else "Новый"
+        )
         if not at_once:
-            clock.plan(self._chance.uniform(5, 20000), lambda: life.drag_lead(lead, CLAIM_STAGE))
+            clock.plan(self._chance.uniform(5, 20000), lambda: life.staff.drag_lead(lead, CLAIM_STAGE))
         if self._chance.random() < 0.2:
             away = self._chance.uniform(20000, 40000)
-            clock.plan(away, lambda: life.drag_lead(lead, "Новый"))
-            clock.plan(away + self._chance.uniform(1, 20000), lambda: life.drag_lead(lead, CLAIM_STAGE))
+            clock.plan(away, lambda: life.staff.drag_lead(lead, "Новый"))
+            clock.plan(away + self._chance.uniform(1, 20000), lambda: life.staff.drag_lead(lead, CLAIM_STAGE))
 
     def _confirm(self, ticket: dict[str, Any]) -> None:
         """An administrator books the ticket in the MIS."""
@@ -170,7 +172,7 @@ def broken(scene: "Scene", exchange: Exchange, served_now: list[str]) -> Iterato
     """What the exchange promises and does not hold at a rest: (rule, about). `served_now`: what iDent is served when it
     asks for all.
     """
-    entered = scene.world.life.entered
+    entered = scene.world.life.staff.entered
     for each in (*exchange.changed, *exchange.twice):
         yield "a ticket once served stays", each
     for each in sorted(exchange.served.keys() - set(served_now)):

@@ -44,9 +44,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Crm(Protocol):
-    """`messages`: see Message. `tell_hooks`: takes the body of each hook that it sends, where it sends any. `faults`: strikes requests. `struck`: kinds of faults and how often each. `latest`: seconds
-    after which the CRM has given up a request. `blocks`: ways in which it refuses everything for a while. `cannot`: what
-    staff cannot do in it. `secrets`: what no log may show.
+    """`messages`: see Message. `tell_hooks`: takes the body of each hook that it sends, where it sends any. `faults`:
+    strikes requests. `struck`: kinds of faults and how often each. `latest`: seconds after which the CRM has given up a
+    request. `blocks`: ways in which it refuses everything for a while. `cannot`: what staff cannot do in it. `secrets`:
+    what no log may show.
     """
 
     messages: list[Message]

@@ -215,7 +215,7 @@ class World:
             return False
         read, listened = self.source.complete_from, self.engine.listened_from
         compared = self.engine.reconciled_from > self.mis.deleted_at or self.mis.deleted_at < 0
-        return read >= self.mis.touched and listened > self.life.staff_touched and compared
+        return read >= self.mis.touched and listened > self.life.staff.touched and compared
 
     async def _night(self) -> bool:
         """Now and then, after a deletion, the keys are compared, and surely in the calm; whether they were."""

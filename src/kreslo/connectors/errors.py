@@ -50,6 +50,10 @@ class PermissionDeniedError(KresloError):
     kind = ErrorKind.PERMISSION
 
 
+class LockedOutError(PermissionDeniedError):
+    """The outside system lets us in no more, whatever we ask for. Check that the login has not been revoked."""
+
+
 class DataError(KresloError):
     """The outside system refused this record. Correct it at its source; the rest goes on."""
 
