@@ -48,10 +48,9 @@ test: odbc
 	@$(MAKE) --no-print-directory -j 2 lint tests
 
 # A file's tests, and a class's, stay in one process: a demo or a portal that they share is started once. In the order of
-# the folders, so that what takes long begins first and small files fill the end. Three processes for two processors:
-# some tests wait for others.
+# the folders, so that what takes long begins first and small files fill the end.
 tests: odbc
-	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not exhaustive" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not exhaustive" $(ARGS)
 
 # What takes long: the contract suite under every switch, large imports through a bad line.
 proofs: .venv/.installed
