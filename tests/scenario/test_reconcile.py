@@ -97,6 +97,27 @@ async def test_each_kind_of_difference_is_counted_and_what_is_ours_is_mended(crm
     assert differs(await compare(crm)).keys() == {"extra", "human-owned"}
 
 
+async def test_a_second_card_with_one_key_is_named_and_left_alone(crm: CrmWorld) -> None:
+    """No CRM forbids it: staff copy a card with all its fields, or a request is carried out later than the CRM allows."""
+    (one,) = await booked(crm)
+    ours = (await crm.only())["id"]
+    assert crm.run
+    copy = CreateCard(entity=Entity.DEAL, key=key(one), stage=await crm.stage("Записан на приём"))
+    await crm.run.target.apply([Change("copy", copy)])
+    await crm.silently()
+    compared = await compare(crm, heal=True)
+    (second,) = [each["id"] for each in (await crm.state())["deals"] if each["id"] != ours]
+    assert [(each.kind, each.card, each.target_id, each.what) for each in compared.drift] == [
+        (DriftKind.EXTRA, key(one), str(second), ("double",))
+    ]
+    assert compared.healed == 0
+
+    crm.clinic.set(visit(one), ReceptionCanceled=crm.clinic.local())
+    await crm.settle()
+    stages = {each["id"]: each["stage"] for each in (await crm.state())["deals"]}
+    assert stages == {ours: "Визит отменён", second: "Записан на приём"}
+
+
 async def test_mending_never_enters_a_message_stage_a_second_time(crm: CrmWorld) -> None:
     """Its message went out when the visit was booked; staff took the card away from there."""
     await booked(crm)
