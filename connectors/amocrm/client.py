@@ -19,9 +19,11 @@ from connectors.amocrm.tokens import access_of
 from connectors.amocrm.wire import Query, embedded, masked, query_string
 from kreslo.connectors.contract import Seams
 from kreslo.connectors.errors import ConfigurationError, KresloError, OutageError
-from kreslo.connectors.theirs import ServerClock
+from kreslo.connectors.server_clock import ServerClock
 
 PAGE = 250
+_SAME_CLOCK = 2.0
+"""Seconds: the header has whole ones, and the answer took a while."""
 _ATTEMPTS = 5
 _FIRST_ATTEMPTS = 2
 """Where nobody has ever answered, the address may be wrong: a person should hear of it soon."""
@@ -49,10 +51,6 @@ class Answer(msgspec.Struct, frozen=True):
 
 Reply = Answer | Refusal
 Unless = Callable[[], Refusal | None] | None
-
-
-_SAME_CLOCK = 2.0
-"""Seconds: the header has whole ones, and the answer took a while."""
 
 
 class Client:

@@ -168,8 +168,8 @@ class AmocrmTarget:
         return self._client.now()
 
     async def events(self, since: datetime) -> tuple[list[Event], datetime]:
-        """`since` and the instant given back are by the account's clock; changes of the last seconds may come again. After many
-        writes of our own since the last look, only what others did is told.
+        """`since` and the instant given back are by the account's clock; changes of the last seconds may come again. After
+        many writes of our own since the last look, only what others did is told.
         """
         self._warn()
         schema = await self._schema()

@@ -32,8 +32,8 @@ class Hearing:
         self._swept_until: datetime | None = None
 
     async def since(self, since: datetime) -> tuple[list[Event], datetime]:
-        """Both instants are by the portal's clock; changes of the last seconds may come again. Asking from the instant that was
-        given back says that everything before it has been written down.
+        """Both instants are by the portal's clock; changes of the last seconds may come again. Asking from the instant that
+        was given back says that everything before it has been written down.
         """
         asked_at = self._client.now()
         swept = await self._sweep(since) if self._is_time() else None

@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.bitrix24.options import Plan
 from kreslo.connectors.seams import Clock
-from kreslo.connectors.theirs import ServerClock
+from kreslo.connectors.server_clock import ServerClock
 
 OPERATING_LIMIT = 480.0
 WINDOW = 600.0

@@ -114,7 +114,7 @@ class CrmWorld(World):
         """What happened so far is heard by nobody: the bridge was away for longer than the CRM remembers."""
         assert self.run
         self.clock.advance(60)
-        self.run.journal.save_event_cursor(self.clock.now())
+        self.run.journal.save_event_cursor(self.run.target.now())
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from kreslo.connectors.server_clock import ServerClock
 from kreslo.connectors.testing.clock import DAY, HandClock
-from kreslo.connectors.theirs import ServerClock
 
 
 class OurClock(HandClock):

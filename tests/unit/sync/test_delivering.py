@@ -42,14 +42,15 @@ class LockedOnce:
 
     def __init__(self) -> None:
         self.settled: list[list[str]] = []
+        self.begun_at: datetime | None = None
         self.waiting = [INTENT]
         self.locked = True
 
     def sendable(self, _now: datetime, _limit: int) -> list[Intent]:
         return self.waiting
 
-    def begin(self, intents: Sequence[Intent], _now: datetime) -> list[Intent]:
-        self.waiting = []
+    def begin(self, intents: Sequence[Intent], now: datetime) -> list[Intent]:
+        self.waiting, self.begun_at = [], now
         return list(intents)
 
     def settle(self, outcomes: Sequence[Outcome], _now: datetime, **_: Any) -> None:
@@ -170,6 +171,15 @@ async def test_a_clock_that_is_set_right_does_not_make_kreslo_look_while_the_req
     assert await deliverer.probe() == 0
     clock.advance(1)
     assert await deliverer.probe() == 1
+
+
+async def test_when_it_was_sent_is_told_by_the_crms_clock() -> None:
+    # By ours, which may be set back before the list of what was made since is asked for, that list began too late.
+    journal, clock, chance = Unanswered(), HandClock(), None
+    deliverer = Deliverer(journal, Crm(), clock, chance, InPlace())  # type: ignore[arg-type]
+    clock.advance(300)
+    await deliverer.send()
+    assert journal.begun_at == DAY != clock.now()
 
 
 async def test_a_new_process_gives_what_an_earlier_one_sent_its_whole_time() -> None:
