@@ -17,7 +17,7 @@ from kreslo.connectors.errors import (
     ErrorKind,
     KresloError,
     LimitError,
-    LockedOutError,
+    MissingRightError,
     OutageError,
     PermissionDeniedError,
     UnknownOutcomeError,
@@ -111,13 +111,13 @@ _WORDS: dict[Verdict, tuple[type[KresloError], str]] = {
             "час, проверьте оплату."
         ),
     ),
-    Verdict.BLOCKED: (LockedOutError, BLOCKED_WORDS),
+    Verdict.BLOCKED: (PermissionDeniedError, BLOCKED_WORDS),
     Verdict.LOGIN: (
-        LockedOutError,
+        PermissionDeniedError,
         "amoCRM не принял токен. Проверьте, что он не истёк и не отозван: «Ключи и доступы» в карточке интеграции.",
     ),
     Verdict.PERMISSION: (
-        PermissionDeniedError,
+        MissingRightError,
         "amoCRM отказал в доступе. Проверьте, что токен выпущен администратором и тариф аккаунта даёт API.",
     ),
     Verdict.CONFIGURATION: (ConfigurationError, "amoCRM не знает такого метода. Проверьте адрес аккаунта."),

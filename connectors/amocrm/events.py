@@ -17,7 +17,7 @@ from connectors.amocrm.client import Client
 from connectors.amocrm.entities import KINDS
 from connectors.amocrm.listing import changed
 from connectors.amocrm.schema import Schema
-from kreslo.connectors.errors import ConfigurationError, DataError, LockedOutError, PermissionDeniedError
+from kreslo.connectors.errors import ConfigurationError, DataError, MissingRightError, PermissionDeniedError
 from kreslo.connectors.model import Entity, Event, EventKind
 from kreslo.connectors.seams import Clock
 
@@ -49,9 +49,7 @@ async def _deleted(client: Client, book: Book, since: float) -> list[Event]:
     condition = {"type": ",".join(_DELETED), "created_at": {"from": int(since)}}
     try:
         rows = await client.pages("events", "events", {"filter": condition})
-    except LockedOutError:
-        raise
-    except (PermissionDeniedError, DataError, ConfigurationError):
+    except (MissingRightError, DataError, ConfigurationError):
         return []  # the log is for administrators: a lookup by id still shows that a card is gone
     found: list[Event] = []
     for row in rows:

@@ -16,8 +16,7 @@ from kreslo.connectors.errors import (
     ConfigurationError,
     DataError,
     LimitError,
-    LockedOutError,
-    PermissionDeniedError,
+    MissingRightError,
 )
 from kreslo.connectors.seams import Clock
 
@@ -72,9 +71,7 @@ async def _deleted_since(client: Client, kind: Kind, started: float) -> bool:
     condition = {"type": _DELETED[kind.entity], "created_at": f"{since},{since + 86_400}"}
     try:
         rows = (await client.ask("events", {"filter": condition, "limit": 100})).rows("events")
-    except LockedOutError:
-        raise
-    except (PermissionDeniedError, DataError, ConfigurationError):
+    except (MissingRightError, DataError, ConfigurationError):
         return False  # no right to the log of events: the list stands as it was read
     wanted = _DELETED[kind.entity].split(",")
     return any(row.get("type") in wanted and int(row.get("created_at") or 0) >= since for row in rows)

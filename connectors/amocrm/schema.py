@@ -12,7 +12,7 @@ from connectors.amocrm.entities import DEAL, KINDS, LOST, WON, Kind
 from connectors.amocrm.fields import Field
 from connectors.amocrm.options import AmocrmOptions
 from connectors.amocrm.wire import embedded
-from kreslo.connectors.errors import ConfigurationError, DataError, LockedOutError, PermissionDeniedError
+from kreslo.connectors.errors import ConfigurationError, DataError, MissingRightError
 from kreslo.connectors.model import (
     Catalog,
     Entity,
@@ -124,9 +124,7 @@ async def load(client: Client, options: AmocrmOptions) -> Schema:
 async def _users(client: Client) -> tuple[User, ...]:
     try:
         rows = await client.pages("users", "users")
-    except LockedOutError:
-        raise
-    except PermissionDeniedError:  # an external integration, or no administrator
+    except MissingRightError:  # an external integration, or no administrator
         return ()
     return tuple(User(str(row["id"]), str(row.get("name") or row["id"])) for row in rows)
 
@@ -134,9 +132,7 @@ async def _users(client: Client) -> tuple[User, ...]:
 async def _loss_reasons(client: Client) -> list[dict[str, Any]]:
     try:
         return (await client.ask("leads/loss_reasons")).rows("loss_reasons")
-    except LockedOutError:
-        raise
-    except (PermissionDeniedError, ConfigurationError, DataError):
+    except (MissingRightError, ConfigurationError, DataError):
         return []
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from connectors.amocrm.options import AmocrmOptions, OAuthOptions
 from connectors.amocrm.wire import masked
-from kreslo.connectors.errors import ConfigurationError, LockedOutError, OutageError
+from kreslo.connectors.errors import ConfigurationError, OutageError, PermissionDeniedError
 from kreslo.connectors.locking import FileLock
 from kreslo.connectors.seams import Clock
 
@@ -33,7 +33,7 @@ class Access(Protocol):
     expires_at: datetime | None
 
     async def current(self) -> str:
-        """The token to send. Raises LockedOutError, OutageError, ConfigurationError."""
+        """The token to send. Raises PermissionDeniedError, OutageError, ConfigurationError."""
         ...
 
     async def renewed(self, refused: str) -> bool:
@@ -78,7 +78,7 @@ class OAuth:
         if self._pair is None or self._pair.expires_at - now < _EARLY:
             await self._renew(None)
         if self._pair is None:
-            raise LockedOutError(_ASK_AGAIN)
+            raise PermissionDeniedError(_ASK_AGAIN)
         return self._pair.access_token
 
     async def renewed(self, refused: str) -> bool:
@@ -105,7 +105,7 @@ class OAuth:
         self._pair = read_pair(self._options.tokens)
         if self._pair is None:
             if self._options.code is None:
-                raise LockedOutError(_ASK_AGAIN)
+                raise PermissionDeniedError(_ASK_AGAIN)
             await self._exchange("authorization_code", "code", self._options.code.get_secret_value())
             return
         fresh = self._pair.expires_at - now >= _EARLY and self._pair.access_token != refused
@@ -147,7 +147,7 @@ class OAuth:
         except httpx.RequestError as error:
             raise OutageError(detail=f"token: {type(error).__name__} {masked(str(error))}") from error
         if response.status_code in (400, 401):
-            raise LockedOutError(f"{_ASK_AGAIN} Ответ: {_hint(response)}.", retry_after=_AGAIN)
+            raise PermissionDeniedError(f"{_ASK_AGAIN} Ответ: {_hint(response)}.", retry_after=_AGAIN)
         if response.status_code == 429:
             self._unsent()
         try:

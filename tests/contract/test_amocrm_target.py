@@ -20,7 +20,6 @@ from kreslo.connectors.errors import (
     ConfigurationError,
     ErrorKind,
     LimitError,
-    LockedOutError,
     PermissionDeniedError,
 )
 from kreslo.connectors.locking import FileLock
@@ -230,7 +229,7 @@ async def test_a_lost_login_is_not_taken_for_a_missing_right(rig: TargetRig, kin
     ]
     for path, ask in asked:
         await rig.fault(kind, match=f"*{path}*", times=1)
-        with pytest.raises(LockedOutError):
+        with pytest.raises(PermissionDeniedError):
             await ask()
         rig.clock.advance(3600)
         await ask()

@@ -50,8 +50,8 @@ class PermissionDeniedError(KresloError):
     kind = ErrorKind.PERMISSION
 
 
-class LockedOutError(PermissionDeniedError):
-    """The outside system lets us in no more, whatever we ask for. Check that the login has not been revoked."""
+class MissingRightError(PermissionDeniedError):
+    """The outside system lets us in, and refuses this one thing. Give the login the right to it."""
 
 
 class DataError(KresloError):
